@@ -1,0 +1,52 @@
+"""
+A load balancer for stream connections on Twisted: round robin over a live set of backends, and an
+end to every connection whose target leaves the set.
+"""
+
+from tinylb.backends import BackendSet, EndpointBackend, TCPBackend
+from tinylb.balancer import LoadBalancer
+from tinylb.events import (
+    BackendPicked,
+    BackendsReplaced,
+    ClientUnserved,
+    CloseReason,
+    DialFailed,
+    DialFailure,
+    PairClosed,
+    PairHalfClosed,
+    PairOpened,
+    TargetRemoved,
+    Verdict,
+    VerdictChanged,
+)
+from tinylb.policy import RoundRobin
+from tinylb.providers.file import FileProvider
+from tinylb.service import CannotListen, LoadBalancerService
+from tinylb.value import AlreadyWaiting, Value, Watcher, WatcherClosed
+
+__all__ = [
+    "AlreadyWaiting",
+    "BackendPicked",
+    "BackendSet",
+    "BackendsReplaced",
+    "CannotListen",
+    "ClientUnserved",
+    "CloseReason",
+    "DialFailed",
+    "DialFailure",
+    "EndpointBackend",
+    "FileProvider",
+    "LoadBalancer",
+    "LoadBalancerService",
+    "PairClosed",
+    "PairHalfClosed",
+    "PairOpened",
+    "RoundRobin",
+    "TCPBackend",
+    "TargetRemoved",
+    "Value",
+    "Verdict",
+    "VerdictChanged",
+    "Watcher",
+    "WatcherClosed",
+]

@@ -1,0 +1,143 @@
+"""A client that has arrived and waits for its backend."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IAddress, IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from tinylb.dial import Connected, DialError
+from tinylb.dialer import Dialer
+from tinylb.ends import BackendEnds, Backlog, End
+from tinylb.events import ClientUnserved, CloseReason
+from tinylb.pair import Pair, PairRules
+from tinylb.poller import ErrorPoller
+
+
+@dataclass(frozen=True)
+class Reception:
+    """
+    What all arrivals of a balancer have in common.
+
+    @ivar refusal: asked at each arrival for a reason to refuse it.
+    @ivar waiting: the arrivals that are being dialled for.
+    @ivar keepalive: see L{End.tune}.
+    @ivar unserved: is told of each client that got no backend.
+    """
+
+    dialer: Dialer
+    rules: PairRules
+    poller: ErrorPoller | None
+    keepalive: float
+    waiting: dict[Arrival, None]
+    refusal: Callable[[], CloseReason | None]
+    unserved: Callable[[ClientUnserved], None]
+    clock: IReactorTime
+    backendEnds: BackendEnds
+
+
+class State(Enum):
+    """How far an arrival is."""
+
+    NEW = "new"
+    DIALING = "dialing"
+    OVER = "over"
+
+
+class Arrival(Backlog):
+    """
+    Owns a client's end until there is a backend for it. The client is not read from meanwhile, and
+    what it sent arrives first. If it resets, the dial is cancelled; a FIN only means that it has
+    nothing to add.
+    """
+
+    _log = Logger()
+
+    def __init__(self, reception: Reception, address: IAddress | None) -> None:
+        super().__init__()
+        self._reception = reception
+        self._address = address
+        self._state = State.NEW
+        self._end: End
+        self._dial: Deferred[Connected] | None = None
+        self._since = 0.0
+
+    def connected(self, end: End) -> None:
+        """The client is here: find it a backend."""
+        reception = self._reception
+        self._end = end
+        self._since = reception.clock.seconds()
+        refusal = reception.refusal()
+        if refusal is not None:
+            self._refuse(refusal, (), 0)
+            return
+        self._state = State.DIALING
+        reception.waiting[self] = None
+        end.pauseProducing()
+        end.tune(reception.keepalive)
+        end.watchErrors(reception.poller)
+        self._dial = reception.dialer.dial(reception.backendEnds, self._address)
+        self._dial.addCallbacks(self._served, self._unserved).addErrback(self._failed)
+
+    def broken(self, end: End) -> None:
+        """The client has reset its connection."""
+        self._cancel(CloseReason.CLIENT_RESET)
+        super().broken(end)
+
+    def lost(self, end: End, reason: Failure) -> None:
+        """The client is gone."""
+        self._cancel(CloseReason.CLIENT_RESET)
+
+    def stop(self) -> None:
+        """The balancer is stopping: there will be no backend."""
+        self._cancel(CloseReason.STOPPING)
+
+    def _served(self, connected: Connected) -> None:
+        backend = connected.protocol
+        assert isinstance(backend, End)
+        assert isinstance(backend.owner, Backlog)
+        if self._state is not State.DIALING:
+            backend.transport.abortConnection()
+            return
+        self._over()
+        backend.tune(self._reception.keepalive)
+        backend.watchErrors(self._reception.poller)
+        Pair(self._reception.rules, connected, self._end, backend, self._address).open(self, backend.owner)
+
+    def _unserved(self, failure: Failure) -> None:
+        error = failure.value
+        if not isinstance(error, DialError):
+            failure.raiseException()
+        elif self._state is State.DIALING:
+            self._over()
+            self._refuse(error.reason, error.causes, error.attempts)
+
+    def _failed(self, failure: Failure) -> None:
+        self._log.failure("A client could not be joined to its backend", failure=failure)
+        self._end.transport.abortConnection()
+
+    def _cancel(self, reason: CloseReason) -> None:
+        if self._state is State.DIALING:
+            self._over()
+            if self._dial is not None:
+                self._dial.cancel()
+            self._refuse(reason, (), 0)
+
+    def _over(self) -> None:
+        self._state = State.OVER
+        del self._reception.waiting[self]
+
+    def _refuse(self, reason: CloseReason, causes: tuple[str, ...], attempts: int) -> None:
+        """Close at once: a client that is told so can try elsewhere. A TLS transport would first wait for its peer."""
+        self._state = State.OVER
+        if self._end.canHalfClose:
+            self._end.transport.loseConnection()
+        else:
+            self._end.transport.abortConnection()
+        waited = self._reception.clock.seconds() - self._since
+        self._reception.unserved(ClientUnserved(self._address, reason, causes, attempts, waited))

@@ -1,0 +1,136 @@
+"""Backends, and the immutable sets that they come in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint
+from twisted.internet.interfaces import IProtocol, IProtocolFactory, IReactorTCP, IStreamClientEndpoint
+from zope.interface import implementer
+
+from tinylb.addresses import HostPort
+from tinylb.interfaces import IBackend
+
+
+@implementer(IBackend)
+class EndpointBackend:
+    """
+    A backend reached through any client endpoint: UNIX sockets, TLS, one of your own.
+
+    @param target: names where the connections go. Two endpoints that lead to the same place have
+        the same target.
+    @param tier: see L{IBackend}; likewise C{weight} and C{draining}.
+    """
+
+    def __init__(
+        self,
+        target: str,
+        endpoint: IStreamClientEndpoint,
+        *,
+        tier: int = 0,
+        weight: int = 1,
+        draining: bool = False,
+    ) -> None:
+        self.target = target
+        self.tier = tier
+        self.weight = weight
+        self.draining = draining
+        self._endpoint = endpoint
+
+    def connect(self, factory: IProtocolFactory) -> Deferred[IProtocol]:
+        """See L{IBackend.connect}."""
+        return self._endpoint.connect(factory)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.target}>"
+
+
+class TCPBackend(EndpointBackend):
+    """
+    A backend at a TCP address, through L{TCP4ClientEndpoint} for an IPv4 or IPv6 literal (it takes
+    both) and L{HostnameEndpoint} for a name.
+
+    The endpoint has no deadline of its own: Twisted's would follow the wall clock, and who dials
+    keeps a deadline already.
+
+    @param host: a literal, without brackets, or a name.
+    @param port: 1 to 65535.
+    @raise tinylb.addresses.InvalidAddress: for anything else.
+    """
+
+    def __init__(
+        self,
+        reactor: IReactorTCP,
+        host: str,
+        port: int,
+        *,
+        tier: int = 0,
+        weight: int = 1,
+        draining: bool = False,
+    ) -> None:
+        self.address = HostPort.of(host, port)
+        kind = TCP4ClientEndpoint if self.address.isLiteral else HostnameEndpoint
+        endpoint = kind(reactor, self.address.host, port, timeout=None)  # type: ignore[arg-type]
+        super().__init__(str(self.address), endpoint, tier=tier, weight=weight, draining=draining)
+
+
+@dataclass(frozen=True)
+class Member:
+    """
+    A backend as it was when it became part of a set: an object that changes later is not misfiled.
+    Two members are equal when nothing that tinylb decides by differs.
+    """
+
+    id: str
+    target: str
+    tier: int
+    weight: int
+    draining: bool
+
+    @classmethod
+    def of(cls, id: str, backend: IBackend) -> Member:
+        """
+        @raise TypeError: when C{backend} is none.
+        @raise ValueError: when the id or the target is empty, or tier or weight is out of range.
+        """
+        if not IBackend.providedBy(backend):
+            raise TypeError(f"backend {id!r} is {backend!r}, which does not provide IBackend")
+        member = cls(id, backend.target, backend.tier, backend.weight, backend.draining)
+        if not isinstance(id, str) or not id:
+            raise ValueError(f"the id {id!r} is not a non-empty string")
+        if not isinstance(member.target, str) or not member.target:
+            raise ValueError(f"backend {id!r} has the target {member.target!r}, not a non-empty string")
+        if member.tier < 0 or member.weight < 1:
+            raise ValueError(f"backend {id!r} has tier {member.tier} and weight {member.weight}; at least 0 and 1")
+        return member
+
+
+class BackendSet(Mapping[str, IBackend]):
+    """
+    An immutable mapping from id to backend, ordered by id. A new set is a new object.
+
+    @param backends: a mapping from id to backend, or pairs of them. It is copied.
+    @ivar members: what was read of each backend, in order.
+    @ivar targets: where the backends' connections go.
+    """
+
+    def __init__(self, backends: Mapping[str, IBackend] | Iterable[tuple[str, IBackend]] = ()) -> None:
+        ordered = dict(backends)
+        self.members = tuple(Member.of(id, ordered[id]) for id in sorted(ordered))
+        self.targets = frozenset(member.target for member in self.members)
+        self._backends = {member.id: ordered[member.id] for member in self.members}
+
+    def __getitem__(self, id: str) -> IBackend:
+        return self._backends[id]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._backends)
+
+    def __len__(self) -> int:
+        return len(self._backends)
+
+    def __repr__(self) -> str:
+        inside = ", ".join(f"{member.id}={member.target}" for member in self.members)
+        return f"<BackendSet {inside}>" if inside else "<BackendSet (empty)>"

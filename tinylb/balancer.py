@@ -1,0 +1,223 @@
+"""The balancer: accept, dial, pair, registry; and a set of backends that changes under it."""
+
+from __future__ import annotations
+
+import random as systemRandom
+from collections.abc import Callable
+from typing import Any, TypedDict
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime
+from twisted.internet.protocol import Factory
+from typing_extensions import Unpack
+
+from tinylb.arrival import Arrival, Reception
+from tinylb.backends import BackendSet, Member
+from tinylb.clock import monotonicClock, release
+from tinylb.dialer import Dialer
+from tinylb.ends import BackendEnds, End
+from tinylb.events import BackendsReplaced, ClientUnserved, CloseReason, TargetRemoved, Verdict, VerdictChanged
+from tinylb.interfaces import IPolicy
+from tinylb.logs import LogObserver
+from tinylb.observers import Observers
+from tinylb.pair import PairRules
+from tinylb.policy import RoundRobin
+from tinylb.poller import errorPoller
+from tinylb.registry import Registry
+from tinylb.selection import Finding, Selection
+
+
+class BalancerOptions(TypedDict, total=False):
+    """
+    The options of a L{LoadBalancer}; times are seconds.
+
+    C{policy}: picks the next backend, an L{IPolicy}; by default L{RoundRobin}.
+    C{dialTimeout} (10): how long one client may wait in all.
+    C{attemptDelay} (0.25): how long to wait for one backend before trying the next beside it.
+    C{halfCloseTimeout} (300): the idle limit of a half-closed pair; 0 for none.
+    C{idleTimeout} (0): the idle limit of a pair; 0 for none.
+    C{keepalive} (30): silence before an idle peer is probed; 0 for never.
+    C{maxConnections} (no limit): clients beyond it are closed at once.
+    C{random}: gives numbers in [0, 1); where the policy begins.
+    C{clock}: monotonic; by default the one that goes with the reactor.
+    """
+
+    policy: IPolicy
+    dialTimeout: float
+    attemptDelay: float
+    halfCloseTimeout: float
+    idleTimeout: float
+    keepalive: float
+    maxConnections: int | None
+    random: Callable[[], float]
+    clock: IReactorTime
+
+
+class LoadBalancer(Factory):
+    """
+    Joins each client that connects to a backend of the current set, and ends every connection to
+    a target the moment that target leaves the set.
+
+    @param reactor: as clients and backends use it.
+    @ivar observers: a list of L{IObserver <tinylb.interfaces.IObserver>}; the log is one of them.
+    @ivar backends: the current set; empty until L{replaceBackends}.
+    @ivar unserved: how many clients got no backend, by close reason.
+    """
+
+    noisy = False
+
+    def __init__(self, reactor: IReactorTime, **options: Unpack[BalancerOptions]) -> None:
+        clock = self._clock = options.get("clock") or monotonicClock(reactor)
+        self._log = LogObserver(clock)
+        self.observers = Observers([self._log])
+        self.unserved = dict.fromkeys(CloseReason, 0)
+        self._registry = Registry()
+        self._selection = Selection(
+            options.get("policy") or RoundRobin(), options.get("random", systemRandom.random), self._registry
+        )
+        self._maxConnections = options.get("maxConnections")
+        self._stopping = False
+        self._waiting: dict[Arrival, None] = {}
+        self._reception = Reception(
+            dialer=Dialer(
+                clock,
+                self._selection,
+                self._registry,
+                timeout=options.get("dialTimeout", 10.0),
+                attemptDelay=options.get("attemptDelay", 0.25),
+                tell=self.observers.tell,
+            ),
+            rules=PairRules(
+                clock=clock,
+                registry=self._registry,
+                tell=self.observers.tell,
+                idleTimeout=options.get("idleTimeout", 0.0),
+                halfCloseTimeout=options.get("halfCloseTimeout", 300.0),
+            ),
+            poller=errorPoller(reactor),
+            keepalive=options.get("keepalive", 30.0),
+            waiting=self._waiting,
+            refusal=self._refusal,
+            unserved=self._countUnserved,
+            clock=clock,
+            backendEnds=BackendEnds(),
+        )
+
+    @property
+    def backends(self) -> BackendSet:
+        """The current set."""
+        return self._selection.backends
+
+    def buildProtocol(self, addr: IAddress | None) -> End:
+        """A client connects. See L{Factory.buildProtocol}."""
+        return End(Arrival(self._reception, addr))
+
+    def replaceBackends(self, backends: BackendSet) -> None:
+        """
+        Make another set the current one. In the same turn of the reactor every pair of a target that
+        is gone is aborted on both sides, and every dial to it is cancelled and its client dialled
+        elsewhere.
+        """
+        with self.observers.held():
+            change = self._selection.replace(backends)
+            if change.distinct:
+                self.observers.tell(
+                    BackendsReplaced(
+                        revision=self._selection.revision,
+                        backends=tuple((member.id, member.target) for member in backends.members),
+                        added=change.added,
+                        removed=change.removed,
+                        moved=change.moved,
+                    )
+                )
+            for target in sorted(change.gone):
+                pairs = self._registry.abortPairs(target, CloseReason.TARGET_REMOVED)
+                dials = self._registry.abortAttempts(target, CloseReason.TARGET_REMOVED)
+                self.observers.tell(TargetRemoved(target, pairs, dials))
+
+    def setVerdict(self, target: str, verdict: Verdict, why: str) -> None:
+        """
+        Somebody has found out how a target is. It gets new connections as its verdict prefers it;
+        those of a dead one are aborted, unless nothing else is usable. A target that is not in
+        the set is nobody's concern.
+        """
+        with self.observers.held():
+            if self._selection.setFinding(target, Finding(verdict, why)):
+                dead = verdict is Verdict.DEAD and bool(self._selection.usable())
+                pairs = self._registry.abortPairs(target, CloseReason.TARGET_DEAD) if dead else 0
+                self.observers.tell(VerdictChanged(target, verdict, why, pairs))
+
+    def describe(self) -> dict[str, Any]:
+        """
+        What the balancer knows, as plain data: C{ready} (a backend is usable), C{revision} (counts the
+        distinct sets), C{connections}, C{dialing} (clients that wait for a backend), C{unserved}
+        (clients that got no backend, by close reason) and C{backends}, a list in order of id. What is
+        counted is counted by target, so two ids that share one show the same numbers; C{bytesIn} is
+        client to backend.
+        """
+        return {
+            "ready": bool(self._selection.usable()),
+            "revision": self._selection.revision,
+            "connections": self._registry.connections,
+            "dialing": len(self._waiting),
+            "unserved": {reason.value: count for reason, count in self.unserved.items() if count},
+            "backends": [self._describeMember(member) for member in self.backends.members],
+        }
+
+    def drain(self, seconds: float) -> Deferred[None]:
+        """
+        Come to an end: refuse clients, cancel dials, let pairs finish.
+
+        @param seconds: how long they may; the rest is aborted then.
+
+        @return: a L{Deferred} that fires when nothing is left.
+        """
+        self._stopping = True
+        for arrival in tuple(self._waiting):
+            arrival.stop()
+        deadline = self._clock.callLater(seconds, self._abortAll)
+        return self._registry.whenEmpty().addCallback(self._drained, deadline)
+
+    def resume(self) -> None:
+        """Serve clients again after L{drain}."""
+        self._stopping = False
+
+    def _abortAll(self) -> None:
+        for record in self._registry:
+            self._registry.abortPairs(record.target, CloseReason.STOPPING)
+
+    def _drained(self, _: None, deadline: IDelayedCall) -> None:
+        if deadline.active():
+            deadline.cancel()
+        self._log.close()
+        release(self._clock)
+        if self._reception.poller is not None:
+            self._reception.poller.release()
+
+    def _refusal(self) -> CloseReason | None:
+        if self._stopping:
+            return CloseReason.STOPPING
+        clients = self._registry.connections + len(self._waiting)
+        isFull = self._maxConnections is not None and clients >= self._maxConnections
+        return CloseReason.CLIENT_LIMIT if isFull else None
+
+    def _countUnserved(self, event: ClientUnserved) -> None:
+        self.unserved[event.reason] += 1
+        self.observers.tell(event)
+
+    def _describeMember(self, member: Member) -> dict[str, Any]:
+        record = self._registry.record(member.target)
+        finding = self._selection.verdict(member)
+        return {
+            "id": member.id,
+            "target": member.target,
+            "state": finding.verdict.value,
+            "why": finding.why,
+            "tier": member.tier,
+            "weight": member.weight,
+            "connections": len(record.pairs),
+            "opened": record.opened,
+            "failed": record.failed,
+            "bytesIn": record.bytesIn + sum(pair.bytesIn for pair in record.pairs),
+            "bytesOut": record.bytesOut + sum(pair.bytesOut for pair in record.pairs),
+        }

@@ -1,0 +1,297 @@
+"""One client's search for a backend, and the attempts it is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.interfaces import IAddress, IDelayedCall, IProtocol, IProtocolFactory
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from tinylb.events import BackendPicked, CloseReason, DialFailed, DialFailure
+from tinylb.failures import explain
+from tinylb.selection import Candidate
+
+if TYPE_CHECKING:
+    from tinylb.dialer import Dialer
+
+# RFC 8305 puts no bound on attempts that wait side by side. Here the one that has waited longest is
+# given up for the next, so that a client costs few descriptors and still reaches the last backend.
+ATTEMPTS_PER_CLIENT = 4
+
+
+class DialError(Exception):
+    """
+    No backend could be had.
+
+    @ivar reason: the close reason of the client.
+    @ivar causes: one text for each attempt that failed, or why there was none.
+    @ivar attempts: how many attempts there were.
+    """
+
+    reason = CloseReason.DIAL_FAILED
+
+    def __init__(self, causes: tuple[str, ...], attempts: int) -> None:
+        super().__init__("; ".join(causes))
+        self.causes = causes
+        self.attempts = attempts
+
+
+class NoBackends(DialError):
+    """The set has nobody who takes new connections."""
+
+    reason = CloseReason.NO_BACKENDS
+
+
+class AllFailed(DialError):
+    """Every target of the set was tried once, and failed."""
+
+
+class DialTimeout(DialError):
+    """The time that a client may wait is over."""
+
+    reason = CloseReason.DIAL_TIMEOUT
+
+
+class DialCancelled(DialError):
+    """Whoever asked for the dial cancelled it."""
+
+
+@dataclass(frozen=True)
+class Connected:
+    """
+    What a dial gives.
+
+    @ivar candidate: where the connection goes.
+    @ivar protocol: as the factory built it, connected.
+    @ivar attempts: how many attempts it took.
+    @ivar seconds: how long it took.
+    """
+
+    candidate: Candidate
+    protocol: IProtocol
+    attempts: int
+    seconds: float
+
+
+class State(Enum):
+    """How far an attempt, or a whole dial, is."""
+
+    TRYING = "trying"
+    CLAIMED = "claimed"  # the connection is made and has its protocol; the Deferred is yet to fire
+    OVER = "over"
+
+
+@implementer(IProtocolFactory)
+class Attempt:
+    """
+    One attempt to connect to one backend. It is the factory that the backend's endpoint asks for a
+    protocol, which is the very moment the connection is made: the first attempt that is asked wins.
+    """
+
+    def __init__(self, dial: Dial, candidate: Candidate, started: float) -> None:
+        self.dial = dial
+        self.candidate = candidate
+        self.target = candidate.target
+        self.started = started
+        self.state = State.TRYING
+        self.protocol: IProtocol | None = None
+        self.connecting: Deferred[IProtocol] | None = None
+
+    def buildProtocol(self, addr: IAddress) -> IProtocol | None:
+        """See L{IProtocolFactory}. L{None} when somebody else was first, or the target is gone."""
+        if self.state is State.TRYING and self.dial.claim(self):
+            self.protocol = self.dial.factory.buildProtocol(addr)
+        return self.protocol
+
+    def doStart(self) -> None:
+        """Nothing to do, and nothing to log."""
+
+    def doStop(self) -> None:
+        """Nothing to do, and nothing to log."""
+
+    def abort(self, reason: CloseReason) -> bool:
+        """The target is gone: the attempt ends, and its client is dialled elsewhere."""
+        ended = self.state is not State.OVER
+        if ended:
+            self.dial.drop(self)
+            self.dial.advance()
+        return ended
+
+
+class Dial:
+    """
+    One client's search. Its single timer is both the attempt delay, begun anew with each attempt,
+    and the deadline; it ticks on while nobody is left to try, so that a backend that joins the set
+    meanwhile gets its chance.
+
+    @ivar tried: the targets there has been an attempt to.
+    """
+
+    def __init__(self, dialer: Dialer, factory: IProtocolFactory, client: IAddress | None) -> None:
+        self.factory = factory
+        self.tried: set[str] = set()
+        self._dialer = dialer
+        self._client = client
+        self._state = State.TRYING
+        self._result: Deferred[Connected] = Deferred(self._cancelled)
+        self._attempts: dict[Attempt, None] = {}
+        self._causes: list[str] = []
+        self._count = 0
+        self._started = dialer.clock.seconds()
+        self._deadline = self._started + dialer.timeout
+        self._timer: IDelayedCall | None = None
+        self._advancing = False
+
+    def start(self) -> Deferred[Connected]:
+        """Begin; see L{Dialer.dial <tinylb.dialer.Dialer.dial>}."""
+        self._setTimer()
+        self.advance()
+        return self._result
+
+    def advance(self) -> None:
+        """Start the next attempt, if there is somebody left to try; fail if nobody is left to wait for."""
+        if self._advancing:
+            return  # an attempt failed, or was made, while it was being started: the loop below sees it
+        self._advancing = True
+        try:
+            while self._state is State.TRYING:
+                candidate = self._dialer.pick(self.tried)
+                if candidate is None:
+                    self._nobodyToPick()
+                    break
+                attempt = self._try(candidate)
+                if attempt.state is State.TRYING:
+                    break
+        finally:
+            self._advancing = False
+
+    def claim(self, attempt: Attempt) -> bool:
+        """An attempt has its connection. The first that does, while its target is in the set, wins."""
+        if self._state is not State.TRYING or attempt.target not in self._dialer.selection.backends.targets:
+            return False
+        self._state = attempt.state = State.CLAIMED
+        for other in tuple(self._attempts):
+            if other is not attempt:
+                if other.started < attempt.started:
+                    self._blame(other, DialFailure.OVERTAKEN, "slower than another backend")
+                self.drop(other)
+        return True
+
+    def drop(self, attempt: Attempt) -> None:
+        """End an attempt, whatever it was doing."""
+        protocol, connecting = attempt.protocol, attempt.connecting
+        self._over(attempt)
+        if connecting is not None:
+            connecting.cancel()
+        _abandon(protocol)
+
+    def _try(self, candidate: Candidate) -> Attempt:
+        dialer = self._dialer
+        if len(self._attempts) == ATTEMPTS_PER_CLIENT:
+            longest = next(iter(self._attempts))
+            self._blame(longest, DialFailure.OVERTAKEN, "no answer")
+            self.drop(longest)
+        attempt = Attempt(self, candidate, dialer.clock.seconds())
+        self.tried.add(candidate.target)
+        self._attempts[attempt] = None
+        self._count += 1
+        self._setTimer()
+        dialer.leaveQueue(self)
+        dialer.registry.addAttempt(attempt)
+        dialer.tell(BackendPicked(self._client, candidate.id, candidate.target, self._count))
+        connecting = maybeDeferred(candidate.backend.connect, attempt)
+        if attempt.state is State.OVER:
+            connecting.cancel()
+        else:
+            attempt.connecting = connecting
+        connecting.addCallbacks(self._connected, self._failed, callbackArgs=(attempt,), errbackArgs=(attempt,))
+        return attempt
+
+    def _setTimer(self) -> None:
+        clock = self._dialer.clock
+        delay = max(0.0, min(self._dialer.attemptDelay, self._deadline - clock.seconds()))
+        if self._timer is None:
+            self._timer = clock.callLater(delay, self._tick)
+        else:
+            self._timer.reset(delay)
+
+    def _tick(self) -> None:
+        self._timer = None
+        if self._dialer.clock.seconds() >= self._deadline:
+            self._timedOut()
+            return
+        self._setTimer()
+        self.advance()
+
+    def _nobodyToPick(self) -> None:
+        """Somebody may have room later, or an attempt is still under way; else this is the end."""
+        if self._dialer.selection.remain(self.tried):
+            self._dialer.waitForRoom(self)
+        elif not self._attempts:
+            kind = AllFailed if self._causes else NoBackends
+            self._fail(kind(tuple(self._causes) or ("no backend to try",), self._count))
+
+    def _connected(self, protocol: IProtocol, attempt: Attempt) -> None:
+        if attempt.state is not State.CLAIMED:
+            _abandon(protocol)  # by an endpoint that cannot be cancelled
+            return
+        self._over(attempt)
+        self._finish()
+        seconds = self._dialer.clock.seconds() - self._started
+        self._result.callback(Connected(attempt.candidate, protocol, self._count, seconds))
+
+    def _failed(self, failure: Failure, attempt: Attempt) -> None:
+        if attempt.state is State.OVER:
+            return
+        self._state = State.TRYING
+        self._blame(attempt, *explain(failure))
+        self._over(attempt)
+        self.advance()
+
+    def _blame(self, attempt: Attempt, kind: DialFailure, why: str) -> None:
+        candidate = attempt.candidate
+        if kind not in (DialFailure.LOCAL, DialFailure.OVERTAKEN):
+            candidate.record.failed += 1
+        self._causes.append(f"{candidate.id} ({candidate.target}): {why}")
+        seconds = self._dialer.clock.seconds() - attempt.started
+        self._dialer.tell(DialFailed(self._client, candidate.id, candidate.target, kind, why, seconds))
+
+    def _over(self, attempt: Attempt) -> None:
+        attempt.state = State.OVER
+        attempt.protocol = attempt.connecting = None
+        del self._attempts[attempt]
+        self._dialer.registry.removeAttempt(attempt)
+        self._dialer.madeRoom(attempt.target)
+
+    def _timedOut(self) -> None:
+        for attempt in tuple(self._attempts):
+            self._blame(attempt, DialFailure.TIMEOUT, "no answer")
+        causes = tuple(self._causes) or ("as many attempts as may be are under way already",)
+        self._fail(DialTimeout(causes, self._count))
+
+    def _cancelled(self, _: Deferred[Connected]) -> None:
+        self._fail(DialCancelled(tuple(self._causes), self._count))
+
+    def _fail(self, error: DialError) -> None:
+        self._finish()
+        for attempt in tuple(self._attempts):
+            self.drop(attempt)
+        self._result.errback(error)
+
+    def _finish(self) -> None:
+        self._state = State.OVER
+        self._dialer.leaveQueue(self)
+        timer, self._timer = self._timer, None
+        if timer is not None:
+            timer.cancel()
+
+
+def _abandon(protocol: IProtocol | None) -> None:
+    """Nobody wants this connection any more; it has not carried a byte."""
+    transport = getattr(protocol, "transport", None)
+    if transport is not None:
+        transport.abortConnection()

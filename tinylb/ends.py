@@ -1,0 +1,213 @@
+"""The two protocols of a pair, one at the client's connection and one at the backend's."""
+
+from __future__ import annotations
+
+import socket
+from enum import Enum
+from typing import Protocol as StaticProtocol
+
+from twisted.internet.interfaces import (
+    IAddress,
+    IHalfCloseableProtocol,
+    IProtocolFactory,
+    IPushProducer,
+    ISSLTransport,
+    ISystemHandle,
+)
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from tinylb.poller import ErrorPoller
+
+
+class EndState(Enum):
+    """What can still come from an end's peer."""
+
+    OPEN = "open"
+    FINISHED = "finished"  # it has said all, and may still listen
+    LOST = "lost"
+
+
+class Owner(StaticProtocol):
+    """Whoever an end belongs to now: who waits with a client for its backend, then the relay."""
+
+    def connected(self, end: End) -> None: ...
+
+    def received(self, end: End, data: bytes) -> None: ...
+
+    def finished(self, end: End) -> None: ...
+
+    def broken(self, end: End) -> None: ...
+
+    def lost(self, end: End, reason: Failure) -> None: ...
+
+
+class Transport(StaticProtocol):
+    """What an end needs of its transport; Twisted's stream transports have it all, TCP, UNIX and TLS."""
+
+    def write(self, data: bytes) -> None: ...
+
+    def loseConnection(self) -> None: ...
+
+    def loseWriteConnection(self) -> None: ...
+
+    def abortConnection(self) -> None: ...
+
+    def registerProducer(self, producer: object, streaming: bool) -> None: ...
+
+    def unregisterProducer(self) -> None: ...
+
+    def pauseProducing(self) -> None: ...
+
+    def resumeProducing(self) -> None: ...
+
+
+@implementer(IHalfCloseableProtocol, IPushProducer)
+class End(Protocol):
+    """
+    Passes on what happens to its connection. It provides L{IHalfCloseableProtocol}, without which
+    Twisted treats the peer's FIN as the end of the connection and drops what is not yet flushed. It
+    is also the producer that the other end's transport pauses: a transport registered in its place
+    would be told to flush and close when the other one is aborted.
+
+    @ivar state: what can still come from the peer.
+    @ivar paused: whether nothing is read now, so that the transport sees no reset either.
+    @ivar count: bytes received.
+    """
+
+    transport: Transport  # type: ignore[assignment]
+
+    def __init__(self, owner: Owner) -> None:
+        self.owner = owner
+        self.state = EndState.OPEN
+        self.paused = False
+        self.count = 0
+        self._poller: ErrorPoller | None = None
+        self._fd = -1
+
+    def connectionMade(self) -> None:
+        """See L{Protocol.connectionMade}."""
+        self.owner.connected(self)
+
+    def dataReceived(self, data: bytes) -> None:
+        """See L{Protocol.dataReceived}."""
+        self.count += len(data)
+        self.owner.received(self, data)
+
+    def readConnectionLost(self) -> None:
+        """The peer sent its FIN. Twisted may say so twice: resuming arms a half-closed transport again."""
+        if self.state is EndState.OPEN:
+            self.state = EndState.FINISHED
+            self.owner.finished(self)
+
+    def writeConnectionLost(self) -> None:
+        """Our FIN is sent. It was ordered; nothing follows from it."""
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """See L{Protocol.connectionLost}."""
+        if self._poller is not None:
+            self._poller.forget(self._fd)
+            self._poller = None
+        self.owner.lost(self, reason)
+
+    def pauseProducing(self) -> None:
+        """See L{IPushProducer}."""
+        self.paused = True
+        self.transport.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        """See L{IPushProducer}."""
+        self.paused = False
+        self.transport.resumeProducing()
+
+    def stopProducing(self) -> None:
+        """The other connection is lost, which is the owner's business."""
+
+    def watchErrors(self, poller: ErrorPoller | None) -> None:
+        """Hear of a reset also while nothing is read."""
+        if poller is not None and ISystemHandle.providedBy(self.transport):
+            handle = self.transport.getHandle()
+            if isinstance(handle, socket.socket):
+                self._poller, self._fd = poller, handle.fileno()
+                poller.watch(self._fd, self._broken)
+
+    def tune(self, keepalive: float) -> None:
+        """
+        Set the options of a TCP socket: no delay for small writes, and probes to an idle peer.
+
+        @param keepalive: seconds of silence before the first probe; three follow, each a third of
+            that apart. 0: none.
+        """
+        handle = self.transport.getHandle() if ISystemHandle.providedBy(self.transport) else None
+        if not isinstance(handle, socket.socket) or handle.family not in (socket.AF_INET, socket.AF_INET6):
+            return
+        handle.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if keepalive:
+            handle.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            handle.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, max(1, round(keepalive / 3)))
+            handle.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)
+            if hasattr(socket, "TCP_KEEPIDLE"):
+                handle.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, max(1, round(keepalive)))
+
+    @property
+    def canHalfClose(self) -> bool:
+        """Not over TLS: Twisted cannot end one direction of it (its issue 5341)."""
+        return not ISSLTransport.providedBy(self.transport)
+
+    def _broken(self) -> None:
+        # A transport that reads finds out by itself, after what came before the reset.
+        if self.paused or self.state is EndState.FINISHED:
+            self.owner.broken(self)
+
+
+class Backlog:
+    """Keeps what happens to an end until its relay is there."""
+
+    def __init__(self) -> None:
+        self._data: list[bytes] = []
+        self._lost: Failure | None = None
+
+    def connected(self, end: End) -> None:
+        """The connection is there."""
+
+    def received(self, end: End, data: bytes) -> None:
+        """Keep it, and no more of it than is on its way already."""
+        self._data.append(data)
+        end.pauseProducing()
+
+    def finished(self, end: End) -> None:
+        """The end remembers it."""
+
+    def broken(self, end: End) -> None:
+        """The connection is of no use any more."""
+        end.transport.abortConnection()
+
+    def lost(self, end: End, reason: Failure) -> None:
+        """The connection is gone before its time."""
+        self._lost = reason
+
+    def handOver(self, end: End, owner: Owner) -> None:
+        """Make C{owner} the end's owner, and tell it all that it has missed."""
+        end.owner = owner
+        for data in self._data:
+            owner.received(end, data)
+        if end.state is EndState.FINISHED:
+            owner.finished(end)
+        if self._lost is not None:
+            owner.lost(end, self._lost)
+
+
+@implementer(IProtocolFactory)
+class BackendEnds:
+    """The factory of the ends at backends' connections."""
+
+    def buildProtocol(self, addr: IAddress) -> End:
+        """See L{IProtocolFactory}."""
+        return End(Backlog())
+
+    def doStart(self) -> None:
+        """Nothing to do."""
+
+    def doStop(self) -> None:
+        """Nothing to do."""

@@ -1,0 +1,202 @@
+"""What happened, as small frozen classes, and the closed enumerations that they speak with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Union
+
+from twisted.internet.interfaces import IAddress
+
+
+class CloseReason(Enum):
+    """Why a client's connection ended. C{client-closed} and C{backend-closed} say who closed first,
+    and that everything was delivered both ways."""
+
+    CLIENT_CLOSED = "client-closed"
+    BACKEND_CLOSED = "backend-closed"
+    CLIENT_RESET = "client-reset"
+    BACKEND_RESET = "backend-reset"
+    TARGET_REMOVED = "target-removed"
+    TARGET_DEAD = "target-dead"
+    CLIENT_LOST = "client-lost"
+    BACKEND_LOST = "backend-lost"
+    IDLE_TIMEOUT = "idle-timeout"
+    HALF_CLOSE_TIMEOUT = "half-close-timeout"
+    NO_BACKENDS = "no-backends"
+    DIAL_FAILED = "dial-failed"
+    DIAL_TIMEOUT = "dial-timeout"
+    CLIENT_LIMIT = "client-limit"
+    STOPPING = "stopping"
+
+
+class Verdict(Enum):
+    """What is known of a target's health; the declaration order is the order of preference."""
+
+    READY = "ready"
+    RESTING = "resting"
+    NOT_READY = "not-ready"
+    DEAD = "dead"
+    DRAINING = "draining"
+
+
+class DialFailure(Enum):
+    """The kinds of failed attempts. C{LOCAL} is this machine's fault, never the backend's."""
+
+    REFUSED = "refused"
+    UNREACHABLE = "unreachable"
+    TIMEOUT = "timeout"
+    NAME = "name"
+    LOCAL = "local"
+    OVERTAKEN = "overtaken"
+    OTHER = "other"
+
+
+@dataclass(frozen=True)
+class BackendsReplaced:
+    """
+    Another set is current.
+
+    @ivar revision: counts the distinct sets, from 1.
+    @ivar backends: id and target of each, in order.
+    @ivar added: id and target of those whose id is new.
+    @ivar removed: id and former target of those whose id is gone.
+    @ivar moved: id, former and new target of those that stayed with another target.
+    """
+
+    revision: int
+    backends: tuple[tuple[str, str], ...]
+    added: tuple[tuple[str, str], ...]
+    removed: tuple[tuple[str, str], ...]
+    moved: tuple[tuple[str, str, str], ...]
+
+
+@dataclass(frozen=True)
+class TargetRemoved:
+    """A target left the set.
+
+    @ivar pairs: how many connections were ended for it.
+    @ivar dials: how many attempts were cancelled, their clients sent elsewhere."""
+
+    target: str
+    pairs: int
+    dials: int
+
+
+@dataclass(frozen=True)
+class VerdictChanged:
+    """A target's health is judged differently.
+
+    @ivar pairs: how many connections were ended for it."""
+
+    target: str
+    verdict: Verdict
+    why: str
+    pairs: int
+
+
+@dataclass(frozen=True)
+class BackendPicked:
+    """An attempt to connect began.
+
+    @ivar attempt: 1 for a client's first attempt."""
+
+    client: IAddress | None
+    backend: str
+    target: str
+    attempt: int
+
+
+@dataclass(frozen=True)
+class DialFailed:
+    """
+    An attempt to connect failed.
+
+    @ivar kind: whose fault, and which.
+    @ivar why: the same for people.
+    @ivar seconds: how long the attempt took.
+    """
+
+    client: IAddress | None
+    backend: str
+    target: str
+    kind: DialFailure
+    why: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class ClientUnserved:
+    """
+    A client got no backend.
+
+    @ivar causes: one text for each attempt that failed, or why there was none.
+    @ivar attempts: how many there were.
+    @ivar seconds: how long the client had waited.
+    """
+
+    client: IAddress | None
+    reason: CloseReason
+    causes: tuple[str, ...]
+    attempts: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class PairOpened:
+    """A client is connected to its backend.
+
+    @ivar attempts: how many attempts it took.
+    @ivar dialSeconds: how long that took in all."""
+
+    client: IAddress | None
+    backend: str
+    target: str
+    attempts: int
+    dialSeconds: float
+
+
+@dataclass(frozen=True)
+class PairHalfClosed:
+    """One end of a pair has nothing more to say; the other may still talk.
+
+    @ivar by: C{"client"} or C{"backend"}."""
+
+    client: IAddress | None
+    backend: str
+    target: str
+    by: str
+
+
+@dataclass(frozen=True)
+class PairClosed:
+    """
+    A pair is gone, both connections of it.
+
+    @ivar bytesIn: bytes from the client to the backend.
+    @ivar bytesOut: bytes from the backend to the client.
+    @ivar duration: seconds from the connection to the backend to the end.
+    """
+
+    client: IAddress | None
+    backend: str
+    target: str
+    attempts: int
+    dialSeconds: float
+    bytesIn: int
+    bytesOut: int
+    duration: float
+    reason: CloseReason
+
+
+Event = Union[
+    BackendsReplaced,
+    TargetRemoved,
+    VerdictChanged,
+    BackendPicked,
+    DialFailed,
+    ClientUnserved,
+    PairOpened,
+    PairHalfClosed,
+    PairClosed,
+]

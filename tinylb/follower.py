@@ -1,0 +1,94 @@
+"""Follows a provider: hands on each set it publishes, and outlives its failures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timezone
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from tinylb.backends import BackendSet
+from tinylb.interfaces import IDescribed, IProvider, IWatcher
+from tinylb.value import WatcherClosed
+
+LONGEST_BACKOFF = 30.0
+
+
+class Follower:
+    """
+    A provider that fails takes nothing away: the last set stays, the error is logged once and shown,
+    and the provider is asked again, after 1 s at first and 30 s at the most.
+
+    @param take: is given each set.
+    @param random: gives numbers in [0, 1), for jitter.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        provider: IProvider,
+        take: Callable[[BackendSet], None],
+        random: Callable[[], float],
+    ) -> None:
+        self._clock = clock
+        self._provider = provider
+        self._take = take
+        self._random = random
+        self._watcher: IWatcher | None = None
+        self._retry: IDelayedCall | None = None
+        self._backoff = 1.0
+        self._error: str | None = None
+        self._changed: str | None = None
+
+    def start(self) -> None:
+        """Watch. A set that is there already has been taken when this returns."""
+        self._watcher = self._provider.watch()
+        self._getNext()
+
+    def stop(self) -> None:
+        """Watch no more."""
+        retry, self._retry = self._retry, None
+        if retry is not None:
+            retry.cancel()
+        watcher, self._watcher = self._watcher, None
+        if watcher is not None:
+            watcher.close()
+
+    def describe(self) -> dict[str, str | None]:
+        """C{source}, C{error} and C{changed}, see L{IDescribed.describe}; the provider's own, if it tells."""
+        known = {"source": type(self._provider).__name__, "error": self._error, "changed": self._changed}
+        if IDescribed.providedBy(self._provider):
+            told = self._provider.describe()
+            known.update({**told, "error": self._error or told.get("error")})
+        return known
+
+    def _getNext(self) -> None:
+        self._retry = None
+        if self._watcher is not None:
+            self._watcher.get().addCallback(self._got).addErrback(self._failed)
+
+    def _got(self, published: BackendSet) -> None:
+        if self._watcher is None:
+            return
+        self._take(published if isinstance(published, BackendSet) else BackendSet(published))
+        self._changed = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+        self._backoff = 1.0
+        if self._error is not None:
+            self._error = None
+            self._log.info("The provider works again")
+        self._getNext()
+
+    def _failed(self, failure: Failure) -> None:
+        if self._watcher is None:
+            return
+        error = f"{type(failure.value).__name__}: {failure.getErrorMessage()}"
+        if error != self._error:
+            self._error = error
+            self._log.error("The provider failed; the last set stays in force: {error}", error=error)
+        if failure.check(WatcherClosed) is None:
+            self._retry = self._clock.callLater(self._backoff * (0.5 + self._random() / 2), self._getNext)
+            self._backoff = min(self._backoff * 2, LONGEST_BACKOFF)

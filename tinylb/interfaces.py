@@ -1,0 +1,116 @@
+"""Where tinylb meets Twisted and its user: the interfaces that may be implemented elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from zope.interface import Attribute, Interface
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from twisted.internet.defer import Deferred
+    from twisted.internet.interfaces import IProtocol, IProtocolFactory
+
+    from tinylb.events import Event
+
+
+class IBackend(Interface):
+    """A member of a backend set: somewhere that connections can go."""
+
+    target: str = Attribute(
+        """The string that uniquely names where connections go, for TCP the normalised C{host:port}.
+        It is read once, when the backend becomes part of a set."""
+    )
+    tier: int = Attribute("""C{0} is used first; a higher tier serves while no lower one can.""")
+    weight: int = Attribute("""The share of new connections beside the others of its tier; at least 1.""")
+    draining: bool = Attribute("""C{True}: no new connections; open ones stay.""")
+
+    def connect(factory: IProtocolFactory) -> Deferred[IProtocol]:
+        """
+        Connect once.
+
+        @param factory: asked for its protocol when, and only when, the connection is made. It may
+            return L{None}: the connection came too late and is to be dropped.
+
+        @return: a L{Deferred} that fires with the protocol once it is connected, or fails with
+            the reason why there is no connection. Cancelling it ends the attempt.
+        """
+
+
+class IWatcher(Interface):
+    """One reader of a value that changes. It is an asynchronous iterator, too."""
+
+    def get() -> Deferred[Any]:
+        """
+        The newest value that this watcher has not seen.
+
+        @return: a L{Deferred} that fires at once where there is such a value, else with the next
+            one. It fails with L{tinylb.value.AlreadyWaiting} while an earlier one is pending and with
+            L{tinylb.value.WatcherClosed} once the watcher is closed. It may be cancelled.
+        """
+
+    def close() -> None:
+        """Stop watching. A pending L{get} fails. May be called again."""
+
+
+class IProvider(Interface):
+    """Anything that can be watched for the current L{BackendSet <tinylb.BackendSet>}."""
+
+    def watch() -> IWatcher:
+        """
+        A new, independent watcher. The provider's work starts with its first watcher and ends
+        when the last one is closed.
+        """
+
+
+class IDescribed(Interface):
+    """A provider that can say how it is doing. Optional beside L{IProvider}."""
+
+    def describe() -> Mapping[str, str | None]:
+        """
+        @return: C{source}, what is followed; C{error}, the present trouble or L{None};
+            C{changed}, when the set last changed (ISO 8601, UTC) or L{None}.
+        """
+
+
+class ICandidate(Interface):
+    """What a policy may know of a backend that can be picked."""
+
+    id: str = Attribute("""The backend's id.""")
+    weight: int = Attribute("""Its weight, at least 1.""")
+    connections: int = Attribute("""How many connections to its target are open.""")
+
+
+class IPolicy(Interface):
+    """
+    The rule that picks the next backend. A policy is pure: it holds nothing that changes, and its
+    state is a value that is passed in and handed back.
+    """
+
+    def start(random: Callable[[], float]) -> Any:
+        """
+        The first state.
+
+        @param random: gives a number in [0, 1), so that balancers that start together do not
+            all begin with the same backend.
+        """
+
+    def pick(candidates: Sequence[ICandidate], state: Any) -> tuple[ICandidate, Any]:
+        """
+        @param candidates: at least one, ordered by id. Not always the whole set: who was tried for
+            this client already, or cannot be used, is left out.
+
+        @return: the choice, and the state for the next pick.
+        """
+
+
+class IObserver(Interface):
+    """Somebody who is told what happened. An exception it raises is logged and reaches nobody."""
+
+    def observe(event: Event) -> None:
+        """
+        @param event: what happened, one of the classes of L{tinylb.events}. The balancer's state
+            is consistent again when this is called, and events come in order.
+        """

@@ -1,0 +1,136 @@
+"""The log lines an operator cares about: one short line an event, never one for each connection."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from tinylb.events import (
+    BackendsReplaced,
+    ClientUnserved,
+    CloseReason,
+    DialFailed,
+    DialFailure,
+    Event,
+    TargetRemoved,
+    VerdictChanged,
+)
+from tinylb.interfaces import IObserver
+
+# A client that went away, or met a stop, is nobody's trouble.
+_SILENT = frozenset((CloseReason.CLIENT_RESET, CloseReason.STOPPING))
+
+
+class Summary:
+    """
+    Adds up what happens often, and reports it at most once in an interval. The first of it is
+    reported at once, so that nobody waits for the news.
+
+    @param interval: seconds.
+    @param report: is given how often each thing was counted since the last report.
+    """
+
+    def __init__(self, clock: IReactorTime, interval: float, report: Callable[[Counter[str]], None]) -> None:
+        self._clock = clock
+        self._interval = interval
+        self._report = report
+        self._counts: Counter[str] = Counter()
+        self._silence: IDelayedCall | None = None
+
+    def add(self, what: str) -> None:
+        """Count one."""
+        self._counts[what] += 1
+        if self._silence is None:
+            self.flush()
+
+    def flush(self) -> None:
+        """Report what was counted since the last report, if anything."""
+        self.cancel()
+        if self._counts:
+            counts, self._counts = self._counts, Counter()
+            self._silence = self._clock.callLater(self._interval, self._over)
+            self._report(counts)
+
+    def cancel(self) -> None:
+        """Schedule nothing any more."""
+        silence, self._silence = self._silence, None
+        if silence is not None:
+            silence.cancel()
+
+    def _over(self) -> None:
+        self._silence = None
+        self.flush()
+
+
+@implementer(IObserver)
+class LogObserver:
+    """Writes the log of one balancer."""
+
+    _log = Logger()
+
+    def __init__(self, clock: IReactorTime) -> None:
+        self._unserved = Summary(clock, 1.0, self._logUnserved)
+        self._failures = Summary(clock, 10.0, self._logFailures)
+
+    def observe(self, event: Event) -> None:
+        """See L{IObserver.observe}."""
+        if isinstance(event, DialFailed):
+            if event.kind is not DialFailure.LOCAL:
+                self._failures.add(f"{event.backend} ({event.target}): {event.why}")
+        elif isinstance(event, ClientUnserved):
+            if event.reason not in _SILENT:
+                self._unserved.add(f"{event.reason.value} ({'; '.join(event.causes)})")
+        elif isinstance(event, BackendsReplaced):
+            self._logBackends(event)
+        elif isinstance(event, TargetRemoved):
+            if event.pairs or event.dials:
+                self._log.info(
+                    "Target {target} removed: {pairs} connections ended, {dials} dials sent elsewhere",
+                    target=event.target,
+                    pairs=event.pairs,
+                    dials=event.dials,
+                )
+        elif isinstance(event, VerdictChanged):
+            self._log.info(
+                "Target {target} is {verdict}: {why} ({pairs} connections ended)",
+                target=event.target,
+                verdict=event.verdict.value,
+                why=event.why,
+                pairs=event.pairs,
+            )
+
+    def close(self) -> None:
+        """Write what is still to be written, and schedule nothing any more."""
+        for summary in (self._unserved, self._failures):
+            summary.flush()
+            summary.cancel()
+
+    def _logBackends(self, event: BackendsReplaced) -> None:
+        changes = [f"added {id}={target}" for id, target in event.added]
+        changes += [f"removed {id}={target}" for id, target in event.removed]
+        changes += [f"moved {id}={old} to {new}" for id, old, new in event.moved]
+        if not changes:
+            changes = ["tiers or weights changed"] if event.backends else ["nobody can be served"]
+        self._log.info(
+            "Backend set {revision}: {count} backends; {changes}",
+            revision=event.revision,
+            count=len(event.backends),
+            changes=", ".join(changes),
+        )
+
+    def _logUnserved(self, counts: Counter[str]) -> None:
+        self._log.warn("{count} clients could not be served: {causes}", count=counts.total(), causes=_spellOut(counts))
+
+    def _logFailures(self, counts: Counter[str]) -> None:
+        self._log.warn("{count} dials failed: {causes}", count=counts.total(), causes=_spellOut(counts))
+
+
+def _spellOut(counts: Counter[str], most: int = 5) -> str:
+    shown = [f"{count} x {what}" for what, count in counts.most_common(most)]
+    if len(counts) > most:
+        shown.append(f"and {len(counts) - most} more causes")
+    return ", ".join(shown)

@@ -1,0 +1,83 @@
+"""
+A balancer that is its own backend connects to itself until nothing is left. C{tcp:6443} listens on every
+interface, so a set made for other machines may well name the one it is used on.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterable
+from ipaddress import ip_address
+
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.interfaces import IAddress
+
+from tinylb.addresses import HostPort, InvalidAddress
+from tinylb.backends import BackendSet
+
+
+def isLocalAddress(host: str) -> bool:
+    """Whether an address literal is one of this machine's: a socket can be bound to it then."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.bind((host, 0))
+    except OSError:
+        return False
+    return True
+
+
+class OwnAddresses:
+    """
+    The addresses that we listen on.
+
+    @param hosts: as listening ports give them.
+    @param isLocal: tells for an address literal whether it is this machine's.
+    """
+
+    def __init__(self, hosts: Iterable[IAddress], isLocal: Callable[[str], bool] = isLocalAddress) -> None:
+        self._isLocal = isLocal
+        self._paths = set()
+        self._everywhere = set()
+        self._exact = set()
+        for host in hosts:
+            if isinstance(host, UNIXAddress):
+                self._paths.add(host.name)
+            elif isinstance(host, (IPv4Address, IPv6Address)):
+                if ip_address(host.host).is_unspecified:
+                    self._everywhere.add(host.port)
+                else:
+                    self._exact.add((ip_address(host.host), host.port))
+
+    def leaveOut(self, backends: BackendSet) -> tuple[BackendSet, tuple[str, ...]]:
+        """
+        @return: the set without those that are ourselves, and their ids.
+        """
+        own = tuple(member.id for member in backends.members if self.isOwn(member.target))
+        if not own:
+            return backends, own
+        return BackendSet({id: backend for id, backend in backends.items() if id not in own}), own
+
+    def isOwn(self, target: str) -> bool:
+        """Whether connections to a target come back to us."""
+        if target.startswith("unix:"):
+            path = target.removeprefix("unix:").removeprefix("path=").split(":")[0]
+            return path.encode() in self._paths
+        try:
+            address = HostPort.parse(target)
+        except InvalidAddress:
+            return False
+        hosts = (address.host,) if address.isLiteral else _ourName(address.host)
+        return any(self._isOurs(host, address.port) for host in hosts)
+
+    def _isOurs(self, host: str, port: int) -> bool:
+        if (ip_address(host), port) in self._exact:
+            return True
+        return port in self._everywhere and (ip_address(host).is_unspecified or self._isLocal(host))
+
+
+def _ourName(name: str) -> tuple[str, ...]:
+    """What a name leads to, as far as that is known without asking anybody."""
+    if name in ("localhost", "localhost.", socket.gethostname().lower()):
+        return ("127.0.0.1", "::1")
+    return ()

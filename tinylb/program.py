@@ -1,0 +1,125 @@
+"""How the program starts, is stopped and ends: one line when it cannot start, status 0 when it was told to stop."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType, TracebackType
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from tinylb.service import CannotListen, LoadBalancerService
+
+
+class CannotStart(Exception):
+    """The program cannot start; the message is the one line that says why."""
+
+
+def wrongUsage(line: str) -> SystemExit:
+    """
+    Raised, it ends the program with C{line} on standard error and status 1. Twisted's own
+    C{UsageError} would print the whole help, and C{twist} would exit with 64.
+    """
+    return SystemExit(f"tinylb: {line}")
+
+
+class Program(Service):
+    """
+    Runs a balancer as the process's own business. Signals are handled here, since twistd and twist
+    end a process by the signal that stopped it, so that a clean stop looks like a failure.
+
+    @param listen: the descriptions of the balancer's endpoints.
+    @param pidfile: removed when the program ends without coming back to twistd.
+    """
+
+    _log = Logger()
+
+    def __init__(self, reactor: Any, balancer: LoadBalancerService, listen: Sequence[str], pidfile: str | None) -> None:
+        self._reactor = reactor
+        self._balancer = balancer
+        self._listen = listen
+        self._pidfile = pidfile
+        self._isStopping = False
+
+    def privilegedStartService(self) -> None:
+        """Listen, with the rights that the process was started with."""
+        self._reporting(self._balancer.privilegedStartService)
+
+    def startService(self) -> None:
+        """Start, and take the signals over once the reactor has set up its own."""
+        Service.startService(self)
+        self._reporting(self._balancer.startService)
+        self._balancer.whenListening().addErrback(self._cannotListen)
+        self._reactor.callWhenRunning(self._handleSignals)
+
+    def stopService(self) -> Deferred[None]:
+        """Stop; see L{LoadBalancerService.stopService}."""
+        Service.stopService(self)
+        return self._balancer.stopService().addCallback(self._stopped)
+
+    def _reporting(self, start: Any) -> None:
+        """
+        Twisted's runners know no other way than an exception to give up at this point: they remove
+        the pid file, tell the parent of a daemon, and leave the exception to the interpreter.
+        """
+        try:
+            start()
+        except CannotListen as error:
+            sys.excepthook = _inOneLine
+            raise CannotStart(self._explain(error)) from None
+
+    def _cannotListen(self, failure: Failure) -> None:
+        """An endpoint that takes its time has failed: the program has started, and ends."""
+        if not isinstance(failure.value, CannotListen):
+            failure.raiseException()
+        self._log.critical("{line}", line=self._explain(failure.value))
+        self._reactor.stop()
+        self._reactor.addSystemEventTrigger("after", "shutdown", _exitWithFailure)
+
+    def _explain(self, error: CannotListen) -> str:
+        return f"--listen {self._listen[error.number]}: {error}"
+
+    def _handleSignals(self) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._signalled)
+
+    def _signalled(self, number: int, frame: FrameType | None) -> None:
+        """In the main thread, between two instructions of whatever is going on."""
+        if not self._isStopping:
+            self._isStopping = True
+            self._reactor.callFromThread(self._stop, signal.Signals(number).name)
+            return
+        if self._pidfile is not None:
+            try:
+                os.unlink(self._pidfile)
+            except OSError:
+                pass
+        os._exit(0)
+
+    def _stop(self, name: str) -> None:
+        described = self._balancer.describe()
+        self._log.info(
+            "{signal}: stopping; {connections} connections are open", signal=name, connections=described["connections"]
+        )
+        self._reactor.stop()
+
+    def _stopped(self, _: None) -> None:
+        self._log.info("Stopped")
+
+
+def _inOneLine(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+    if isinstance(error, CannotStart):
+        print(f"tinylb: {error}", file=sys.stderr)
+    else:
+        sys.__excepthook__(kind, error, traceback)
+
+
+def _exitWithFailure() -> None:
+    sys.stdout.flush()
+    os._exit(1)

@@ -1,0 +1,1 @@
+"""Where backend sets come from, one module each."""

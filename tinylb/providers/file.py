@@ -1,0 +1,198 @@
+"""Follows a backends file."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from twisted.internet import endpoints
+from twisted.internet.interfaces import IDelayedCall, IReactorTCP, IReactorTime
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from tinylb.addresses import HostPort, InvalidAddress
+from tinylb.backends import BackendSet, EndpointBackend, TCPBackend
+from tinylb.clock import monotonicClock
+from tinylb.interfaces import IBackend, IDescribed, IProvider
+from tinylb.providers.backendsfile import Entry, InvalidBackends, parseBackends
+from tinylb.providers.notify import Notifier
+from tinylb.value import Value, Watcher
+
+REREAD = 2.0
+"""Seconds between looks at the file where nobody says that it has changed."""
+
+SETTLE = 0.02
+"""Seconds from a notification to the reading of the file, so that a burst of them is read once."""
+
+RETRIES = (0.05, 0.1, 0.2, 0.4)
+"""Seconds until what could not be read is tried again, before it is called an error: somebody may be writing."""
+
+LARGEST = 16 * 1024 * 1024
+
+
+class BackendsFileError(Exception):
+    """The file cannot be read or is invalid; the message names it and says what would be right."""
+
+
+@implementer(IProvider, IDescribed)
+class FileProvider:
+    """
+    Publishes the set in a JSON file and follows it: a change is published within 100 ms where the
+    filesystem notifies, else within 5 s. A file that cannot be read or is invalid changes nothing; the
+    error is logged once, shown by L{describe}, and over as soon as the file is valid.
+
+    @param reactor: used by the backends, and to wait.
+    @param path: of the file. Its folder must exist to be notified of changes.
+    @param clock: monotonic; by default the one that goes with the reactor.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self, reactor: IReactorTCP, path: str | os.PathLike[str], *, clock: IReactorTime | None = None
+    ) -> None:
+        self.path = Path(path).absolute()
+        self._reactor = reactor
+        self._clock = clock or monotonicClock(IReactorTime(reactor))
+        self._value: Value[BackendSet] = Value(onWatched=self._start, onUnwatched=self._stop)
+        self._notifier = Notifier(reactor, self.path.parent, self._notified)
+        self._content: bytes | None = None
+        self._entries: dict[str, Entry] | None = None
+        self._backends: dict[str, IBackend] = {}
+        self._error: str | None = None
+        self._changed: str | None = None
+        self._tries = 0
+        self._next: IDelayedCall | None = None
+
+    def watch(self) -> Watcher[BackendSet]:
+        """See L{IProvider.watch}. With the first watcher the file is read at once."""
+        return self._value.watch()
+
+    def describe(self) -> dict[str, str | None]:
+        """See L{IDescribed.describe}."""
+        return {"source": f"file {self.path}", "error": self._error, "changed": self._changed}
+
+    def load(self) -> BackendSet:
+        """
+        Read the file now; nothing is published.
+
+        @raise BackendsFileError: when that is not possible.
+        """
+        try:
+            return BackendSet(self._build(parseBackends(self._read())))
+        except (OSError, InvalidBackends) as error:
+            raise BackendsFileError(self._explain(error)) from None
+
+    def _start(self) -> None:
+        self._look()
+
+    def _stop(self) -> None:
+        self._notifier.stop()
+        self._schedule(None)
+        self._content = None
+
+    def _notified(self) -> None:
+        self._tries = 0
+        self._schedule(SETTLE)
+
+    def _schedule(self, delay: float | None) -> None:
+        pending, self._next = self._next, None
+        if pending is not None:
+            pending.cancel()
+        if delay is not None:
+            self._next = self._clock.callLater(delay, self._look)
+
+    def _look(self) -> None:
+        self._next = None
+        # Before the file is read: a change in between is notified, and read again.
+        self._notifier.start()
+        try:
+            self._readAndPublish()
+        except (OSError, InvalidBackends) as error:
+            # The error stays known by its text, the content does not: it is read anew each time.
+            self._content = None
+            if self._tries < len(RETRIES):
+                self._tries += 1
+                self._schedule(RETRIES[self._tries - 1])
+                return
+            self._fail(self._explain(error))
+        else:
+            self._tries = 0
+        self._schedule(REREAD)
+
+    def _read(self) -> bytes:
+        # Opening a pipe or a device would block, or never come to an end.
+        descriptor = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise InvalidBackends("is not a regular file; a JSON file is expected")
+            content = file.read(LARGEST + 1)
+        if len(content) > LARGEST:
+            raise InvalidBackends(f"is larger than {LARGEST >> 20} MiB; a JSON file of backends is expected")
+        return content
+
+    def _readAndPublish(self) -> None:
+        content = self._read()
+        if content == self._content:
+            return
+        entries = parseBackends(content)
+        isNew = entries != self._entries
+        if isNew:
+            backends = self._build(entries)
+        self._content = content
+        if self._error is not None:
+            self._log.info("{path} is valid again", path=str(self.path))
+            self._error = None
+        if isNew:
+            self._entries, self._backends = entries, backends
+            self._changed = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+            self._value.set(BackendSet(backends))
+
+    def _build(self, entries: dict[str, Entry]) -> dict[str, IBackend]:
+        """Backends that stay as they were stay the same objects."""
+        known = self._entries or {}
+        return {
+            id: self._backends[id] if known.get(id) == entry else _backend(self._reactor, entry)
+            for id, entry in entries.items()
+        }
+
+    def _fail(self, error: str) -> None:
+        if error != self._error:
+            self._error = error
+            self._log.error("{error}; the last good set stays in force", error=error)
+
+    def _explain(self, error: OSError | InvalidBackends) -> str:
+        if isinstance(error, FileNotFoundError):
+            return f"{self.path}: there is no such file; a JSON file of backends is expected"
+        if isinstance(error, OSError):
+            return f"{self.path}: {(error.strerror or str(error)).lower()}; a readable JSON file is expected"
+        return f"{self.path}: {error}"
+
+
+def _backend(reactor: Any, entry: Entry) -> IBackend:
+    if entry.address is not None:
+        return TCPBackend(reactor, entry.address.host, entry.address.port, tier=entry.tier, weight=entry.weight)
+    description = entry.endpoint or ""
+    try:
+        endpoint = endpoints.clientFromString(reactor, description)
+    except Exception as error:  # whatever an endpoint's parser, which may be anybody's, finds wrong
+        raise InvalidBackends(
+            f"{entry.path}.endpoint: {description!r} is no client endpoint ({error}); "
+            'expected: for example "unix:/run/api.sock"'
+        ) from None
+    return EndpointBackend(_target(description), endpoint, tier=entry.tier, weight=entry.weight)
+
+
+def _target(description: str) -> str:
+    """A plain TCP endpoint leads to the same target as the address that it spells out."""
+    found = re.match(r"tcp:(?:host=)?([^:=\\]+):(?:port=)?([0-9]{1,5})(?::|$)", description)
+    if found:
+        try:
+            return str(HostPort.of(found[1], int(found[2])))
+        except InvalidAddress:
+            pass
+    return description

@@ -1,0 +1,198 @@
+"""The command line: C{twistd tinylb} and C{twist tinylb}."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from twisted.application.service import IService
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.interfaces import IStreamServerEndpoint
+from twisted.logger import Logger
+from twisted.python.usage import Options as TwistedOptions
+from twisted.python.usage import UsageError
+
+from tinylb.addresses import HostPort, InvalidAddress
+from tinylb.backends import BackendSet, TCPBackend
+from tinylb.interfaces import IPolicy, IProvider
+from tinylb.limits import clientsFor, raiseDescriptorLimit
+from tinylb.policy import RoundRobin
+from tinylb.program import Program, wrongUsage
+from tinylb.providers.file import BackendsFileError, FileProvider
+from tinylb.service import LoadBalancerService
+from tinylb.value import Value
+
+T = TypeVar("T")
+
+POLICIES: dict[str, Callable[[], IPolicy]] = {"round-robin": RoundRobin}
+
+BACKLOG = 1024
+# The endpoints that take a backlog; others have a listening socket already, or a syntax of their own.
+_WITH_BACKLOG = ("tcp:", "tcp6:", "unix:", "ssl:", "tls:", "haproxy:")
+
+
+class Options(TwistedOptions):
+    """Options of the program. Wrong usage ends it with one line and status 1, without the help text."""
+
+    synopsis = "[options]"
+    longdesc = "Balances connections round robin over a live set of backends."
+
+    optParameters = [
+        ["backends-file", None, None, "JSON file of backends, followed while running."],
+        ["policy", None, "round-robin", "How the next backend is picked: " + ", ".join(POLICIES) + "."],
+        ["dial-timeout", None, "10", "Seconds that one client may wait for a backend in all."],
+        ["attempt-delay", None, "0.25", "Seconds to wait for one backend before trying the next beside it."],
+        ["half-close-timeout", None, "300", "Idle limit of a half-closed connection in seconds; 0 = none."],
+        ["idle-timeout", None, "0", "Idle limit of a connection in seconds; 0 = none."],
+        ["keepalive", None, "30", "Seconds of silence before a peer is probed; 0 = off."],
+        ["max-connections", None, None, "Refuse clients beyond this number; by default from the descriptor limit."],
+        ["drain", None, "5", "Seconds that open connections may finish after a stop is asked for."],
+    ]
+
+    def __init__(self) -> None:
+        TwistedOptions.__init__(self)
+        self["listen"] = []
+        self["backend"] = []
+
+    def opt_listen(self, description: str) -> None:
+        """Twisted server endpoint to listen on, such as tcp:6443:interface=127.0.0.1; may be repeated."""
+        self["listen"].append(description)
+
+    def opt_backend(self, backend: str) -> None:
+        """A fixed backend, [ID=]HOST:PORT; may be repeated."""
+        self["backend"].append(backend)
+
+    def opt_version(self) -> None:
+        """Print the version and exit."""
+        from importlib.metadata import version
+
+        print(f"tinylb {version('tinylb')}")
+        raise SystemExit(0)
+
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        """Parse, and check all that can be checked without touching anything."""
+        try:
+            TwistedOptions.parseOptions(self, options)
+        except UsageError as error:
+            raise wrongUsage(f"{error}; 'twistd tinylb --help' lists the options") from None
+
+    def parseArgs(self, *arguments: str) -> None:
+        """There are none."""
+        if arguments:
+            raise wrongUsage(f"{arguments[0]!r} is not an option; 'twistd tinylb --help' lists them")
+
+    def postOptions(self) -> None:
+        """Replace texts by what they mean."""
+        for name in ("dial-timeout", "attempt-delay"):
+            self[name] = _seconds(name, self[name], least=0.001)
+        for name in ("half-close-timeout", "idle-timeout", "keepalive", "drain"):
+            self[name] = _seconds(name, self[name], least=0)
+        if self["max-connections"] is not None:
+            self["max-connections"] = _count("max-connections", self["max-connections"])
+        if self["policy"] not in POLICIES:
+            raise wrongUsage(f"--policy {self['policy']}: there is no such policy; expected: {' or '.join(POLICIES)}")
+        if not self["listen"]:
+            raise wrongUsage("--listen is missing; give for example --listen tcp:6443:interface=127.0.0.1")
+        if self["backends-file"] is not None and self["backend"]:
+            raise wrongUsage("--backend cannot be given together with --backends-file; put it into the file")
+        if self["backends-file"] is None and not self["backend"]:
+            raise wrongUsage("no backends; give --backends-file FILE, or --backend HOST:PORT for fixed ones")
+        self["backend"] = _fixedBackends(self["backend"])
+
+
+def makeService(options: Options) -> IService:
+    """The program as a service, of the parsed options. It ends with one line if it cannot start."""
+    from twisted.internet import reactor
+
+    descriptors = raiseDescriptorLimit()
+    most = clientsFor(descriptors)
+    asked = options["max-connections"]
+    if asked is not None and asked > most:
+        Logger(namespace="tinylb").warn(
+            "--max-connections {asked} is lowered to {most}: the limit of open descriptors is {descriptors}",
+            asked=asked,
+            most=most,
+            descriptors=descriptors,
+        )
+    balancer = LoadBalancerService(
+        [_endpoint(reactor, description) for description in options["listen"]],
+        _provider(reactor, options),
+        reactor=reactor,
+        drain=options["drain"],
+        policy=POLICIES[options["policy"]](),
+        dialTimeout=options["dial-timeout"],
+        attemptDelay=options["attempt-delay"],
+        halfCloseTimeout=options["half-close-timeout"],
+        idleTimeout=options["idle-timeout"],
+        keepalive=options["keepalive"],
+        maxConnections=most if asked is None else min(asked, most),
+    )
+    return Program(reactor, balancer, options["listen"], _pidfile(options))
+
+
+def _pidfile(options: Options) -> str | None:
+    """Where twistd has put it; twist writes none."""
+    return None if options.parent is None else options.parent.get("pidfile")
+
+
+def _provider(reactor: Any, options: Options) -> IProvider:
+    if options["backends-file"] is None:
+        return Value(BackendSet({id: TCPBackend(reactor, at.host, at.port) for id, at in options["backend"].items()}))
+    provider = FileProvider(reactor, options["backends-file"])
+    try:
+        provider.load()
+    except BackendsFileError as error:
+        raise wrongUsage(f"--backends-file {error}") from None
+    return provider
+
+
+def _endpoint(reactor: Any, description: str) -> IStreamServerEndpoint:
+    complete = description
+    if description.startswith(_WITH_BACKLOG) and ":backlog=" not in description:
+        complete += f":backlog={BACKLOG}"
+    try:
+        return IStreamServerEndpoint(serverFromString(reactor, complete))
+    except Exception as error:  # whatever an endpoint's parser, which may be anybody's, finds wrong
+        raise wrongUsage(
+            f"--listen {description}: not a server endpoint ({_oneLine(error)}); "
+            "expected for example tcp:6443:interface=127.0.0.1"
+        ) from None
+
+
+def _fixedBackends(texts: list[str]) -> dict[str, HostPort]:
+    found: dict[str, HostPort] = {}
+    for text in texts:
+        id, equals, address = text.rpartition("=")
+        if not equals:
+            id = address
+        if not id or not id.isprintable():
+            raise wrongUsage(f"--backend {text}: the id is empty or not printable; expected: ID=HOST:PORT")
+        if id in found:
+            raise wrongUsage(f"--backend {text}: the id {id} is given twice; each may be given once")
+        try:
+            found[id] = HostPort.parse(address)
+        except InvalidAddress as error:
+            raise wrongUsage(f"--backend {text}: {error}") from None
+    return found
+
+
+def _seconds(name: str, text: str, least: float) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not (least <= seconds < math.inf):
+        right = "a number of seconds" + (", 0 or more" if least == 0 else " above 0")
+        raise wrongUsage(f"--{name} {text}: expected {right}, for example --{name} 10")
+    return seconds
+
+
+def _count(name: str, text: str) -> int:
+    if not (text.isascii() and text.isdigit()) or int(text) < 1:
+        raise wrongUsage(f"--{name} {text}: expected a whole number from 1, for example --{name} 1000")
+    return int(text)
+
+
+def _oneLine(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())

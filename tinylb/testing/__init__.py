@@ -1,0 +1,29 @@
+"""
+The test kit, for applications that embed tinylb and for its own unit tests: backends in memory that
+connect, refuse, hang or vanish on command, a provider to publish by hand, an endpoint, and a balancer
+on a clock that the test moves. No socket is opened.
+"""
+
+from tinylb.testing.kit import (
+    Behaviour,
+    ManualProvider,
+    MemoryBackend,
+    MemoryBalancer,
+    MemoryEndpoint,
+    MemoryPort,
+    Recorder,
+)
+from tinylb.testing.memory import MemoryPeer, MemoryTransport, join
+
+__all__ = [
+    "Behaviour",
+    "ManualProvider",
+    "MemoryBackend",
+    "MemoryBalancer",
+    "MemoryEndpoint",
+    "MemoryPeer",
+    "MemoryPort",
+    "MemoryTransport",
+    "Recorder",
+    "join",
+]

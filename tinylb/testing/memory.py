@@ -1,0 +1,286 @@
+"""Connections in memory that behave as Twisted's TCP transports do, on a clock that the test moves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import cast
+
+from twisted.internet.address import IPv4Address
+from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
+from twisted.internet.interfaces import (
+    IAddress,
+    IConsumer,
+    IHalfCloseableProtocol,
+    IProducer,
+    IProtocol,
+    IPullProducer,
+    IPushProducer,
+    IReactorTime,
+    ITransport,
+)
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+CHUNK = 64 * 1024
+"""How much is read, and how much lies on the wire, at once; and how much a transport buffers before it
+pauses its producer. As with Twisted and a small kernel buffer."""
+
+
+class _Wire:
+    """One direction of a connection, between the two transports: what the kernel would hold."""
+
+    def __init__(self) -> None:
+        self.data = bytearray()
+        self.isFinished = False
+
+
+@implementer(ITransport, IConsumer, IPushProducer)
+class MemoryTransport:
+    """
+    One end of a connection in memory. Like a TCP transport it buffers what is written, pauses its
+    producer above 64 KiB, resumes it before it looks at a close that was asked for, knows both
+    half-closes, and resets.
+
+    Unlike one it shows its protocol a reset also while it is paused; on real sockets that comes to a
+    balancer's ends by another way.
+
+    @ivar isReading: C{False} while paused.
+    """
+
+    def __init__(self, clock: IReactorTime, host: IAddress, peer: IAddress) -> None:
+        self.protocol: IProtocol = Protocol()
+        self.isReading = True
+        self._clock = clock
+        self._addresses = host, peer
+        self._buffer = bytearray()
+        self._incoming = _Wire()
+        self._outgoing = _Wire()
+        self._far: MemoryTransport
+        self._producer: IProducer | None = None
+        self._isPush = False
+        self._hasPaused = False
+        self._isConnected = True
+        self._isAborting = False
+        self._isClosing = False
+        self._isFinishing = False
+        self._hasFinished = False
+        self._hasSeenFinish = False
+        self._isScheduled = False
+
+    def write(self, data: bytes) -> None:
+        """See L{ITransport.write}."""
+        if not self._isConnected or self._hasFinished:
+            return
+        self._buffer += data
+        if self._producer is not None and self._isPush and len(self._buffer) > CHUNK:
+            self._hasPaused = True
+            cast(IPushProducer, self._producer).pauseProducing()
+        self._schedule()
+
+    def writeSequence(self, data: Iterable[bytes]) -> None:
+        """See L{ITransport.writeSequence}."""
+        self.write(b"".join(data))
+
+    def loseConnection(self) -> None:
+        """See L{ITransport.loseConnection}."""
+        if self._hasFinished and not self._isClosing:
+            self._lose(Failure(ConnectionDone()))
+        self._isClosing = True
+        self.isReading = False
+        self._schedule()
+
+    def loseWriteConnection(self) -> None:
+        """Half-close, behind what has been written."""
+        self._isFinishing = True
+        self._schedule()
+
+    def abortConnection(self) -> None:
+        """Reset, one turn from now."""
+        if self._isConnected and not self._isAborting:
+            self._isAborting = True
+            self._clock.callLater(0, self._abort)
+
+    def registerProducer(self, producer: IProducer, streaming: bool) -> None:
+        """See L{IConsumer.registerProducer}."""
+        if self._producer is not None:
+            raise RuntimeError(f"{self._producer!r} is registered already")
+        if not self._isConnected:
+            producer.stopProducing()
+            return
+        self._producer, self._isPush, self._hasPaused = producer, streaming, False
+        if not streaming:
+            cast(IPullProducer, producer).resumeProducing()
+
+    def unregisterProducer(self) -> None:
+        """See L{IConsumer.unregisterProducer}."""
+        self._producer = None
+        self._schedule()
+
+    def pauseProducing(self) -> None:
+        """See L{IPushProducer.pauseProducing}."""
+        self.isReading = False
+
+    def resumeProducing(self) -> None:
+        """See L{IPushProducer.resumeProducing}."""
+        if self._isConnected and not self._isClosing:
+            self.isReading = True
+            self._schedule()
+
+    def stopProducing(self) -> None:
+        """See L{IPushProducer.stopProducing}."""
+        self.loseConnection()
+
+    def getHost(self) -> IAddress:
+        """See L{ITransport.getHost}."""
+        return self._addresses[0]
+
+    def getPeer(self) -> IAddress:
+        """See L{ITransport.getPeer}."""
+        return self._addresses[1]
+
+    def _schedule(self) -> None:
+        if self._isConnected and not self._isScheduled:
+            self._isScheduled = True
+            self._clock.callLater(0, self._turn)
+
+    def _turn(self) -> None:
+        self._isScheduled = False
+        if not self._isAborting:
+            self._sendSome()
+            self._readSome()
+
+    def _sendSome(self) -> None:
+        room = CHUNK - len(self._outgoing.data)
+        if self._buffer and room > 0:
+            self._outgoing.data += self._buffer[:room]
+            del self._buffer[:room]
+            self._far._schedule()
+        if self._buffer or not self._isConnected:
+            return
+        if self._producer is not None and (self._hasPaused or not self._isPush):
+            self._hasPaused = False
+            cast(IPullProducer, self._producer).resumeProducing()
+        elif self._isClosing:
+            self._outgoing.isFinished = True
+            self._far._schedule()
+            self._lose(Failure(ConnectionDone()))
+        elif self._isFinishing and not self._hasFinished:
+            self._hasFinished = True
+            self._outgoing.isFinished = True
+            self._far._schedule()
+            if IHalfCloseableProtocol.providedBy(self.protocol):
+                self.protocol.writeConnectionLost()
+
+    def _readSome(self) -> None:
+        if not self._isConnected or not self.isReading:
+            return
+        wire = self._incoming
+        if wire.data:
+            chunk = bytes(wire.data[:CHUNK])
+            del wire.data[:CHUNK]
+            self._far._schedule()
+            self._schedule()
+            self.protocol.dataReceived(chunk)
+        elif wire.isFinished and not self._hasSeenFinish:
+            self._hasSeenFinish = True
+            if IHalfCloseableProtocol.providedBy(self.protocol):
+                self.protocol.readConnectionLost()
+            else:
+                self._lose(Failure(ConnectionDone()))
+
+    def _abort(self) -> None:
+        if self._isConnected:
+            self._outgoing.data.clear()
+            self._far._scheduleReset()
+            self._lose(Failure(ConnectionAborted()))
+
+    def _scheduleReset(self) -> None:
+        self._clock.callLater(0, self._wasReset)
+
+    def _wasReset(self) -> None:
+        if self._isConnected:
+            self._lose(Failure(ConnectionLost()))
+
+    def _lose(self, reason: Failure) -> None:
+        if self._incoming.data and self._far._isConnected:
+            self._far._scheduleReset()  # closing with unread input resets
+        self._isConnected = False
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            producer.stopProducing()
+        self.protocol.connectionLost(reason)
+
+
+@implementer(IHalfCloseableProtocol)
+class MemoryPeer(Protocol):
+    """
+    The far end of a connection, for the test to play with: a client of the balancer, or the server
+    behind one of its backends.
+
+    @ivar received: everything that has come so far.
+    @ivar hasFinished: whether the other side has sent its FIN.
+    @ivar ending: L{None} while connected, then C{"closed"} or C{"reset"}.
+    """
+
+    transport: MemoryTransport
+
+    def __init__(self) -> None:
+        self.received = b""
+        self.hasFinished = False
+        self.ending: str | None = None
+
+    def send(self, data: bytes) -> None:
+        """Say something."""
+        self.transport.write(data)
+
+    def finish(self) -> None:
+        """Send a FIN, and go on listening."""
+        self.transport.loseWriteConnection()
+
+    def close(self) -> None:
+        """Close, both directions."""
+        self.transport.loseConnection()
+
+    def reset(self) -> None:
+        """Reset the connection."""
+        self.transport.abortConnection()
+
+    def pause(self) -> None:
+        """Read nothing for a while."""
+        self.transport.pauseProducing()
+
+    def resume(self) -> None:
+        """Read again."""
+        self.transport.resumeProducing()
+
+    def dataReceived(self, data: bytes) -> None:
+        """See L{Protocol.dataReceived}."""
+        self.received += data
+
+    def readConnectionLost(self) -> None:
+        """See L{IHalfCloseableProtocol}."""
+        self.hasFinished = True
+
+    def writeConnectionLost(self) -> None:
+        """See L{IHalfCloseableProtocol}."""
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """See L{Protocol.connectionLost}."""
+        self.ending = "closed" if reason.check(ConnectionDone) else "reset"
+
+
+def join(clock: IReactorTime, near: IProtocol, far: IProtocol, port: int = 1) -> None:
+    """
+    Connect two protocols in memory. What one sends reaches the other as C{clock} moves on.
+
+    @param near: its host address is C{127.0.0.1:port}; the other's peer address, too.
+    """
+    addresses = IPv4Address("TCP", "127.0.0.1", port), IPv4Address("TCP", "127.0.0.1", 50000)
+    first = MemoryTransport(clock, *addresses)
+    second = MemoryTransport(clock, *reversed(addresses))
+    first._far, second._far = second, first
+    first._outgoing, second._outgoing = second._incoming, first._incoming
+    first.protocol, second.protocol = near, far
+    far.makeConnection(second)
+    near.makeConnection(first)
