@@ -10,6 +10,13 @@ from twisted.internet import address
 from twisted.internet.interfaces import IAddress
 
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)", re.ASCII)
+_ZONE = re.compile(r"[a-z0-9._~-]*", re.ASCII | re.IGNORECASE)
+
+
+def quote(text: object, most: int = 60) -> str:
+    """What somebody wrote, for an error message: on one line, and not too much of it."""
+    spelled = repr(text)
+    return spelled if len(spelled) <= most else f"{spelled[:most]}..."
 
 
 class InvalidAddress(ValueError):
@@ -35,7 +42,7 @@ class HostPort:
         @raise InvalidAddress: for what is neither a literal nor a name, or a port outside 1-65535.
         """
         if isinstance(port, bool) or not isinstance(port, int) or not 1 <= port <= 65535:
-            raise InvalidAddress(f"the port {port!r} is not a number from 1 to 65535")
+            raise InvalidAddress(f"the port {quote(port)} is not a number from 1 to 65535")
         literal = _literal(host)
         return cls(literal or _name(host), port, literal is not None)
 
@@ -50,14 +57,14 @@ class HostPort:
         bracketed = host.startswith("[") and host.endswith("]")
         if ":" in host and not bracketed:
             raise InvalidAddress(
-                f"{text!r} is not HOST:PORT; an IPv6 address goes in brackets, as in [2001:db8::1]:6443"
+                f"{quote(text)} is not HOST:PORT; an IPv6 address goes in brackets, as in [2001:db8::1]:6443"
             )
         if not colon or not host or not (port.isascii() and port.isdigit()):
-            raise InvalidAddress(f"{text!r} is not HOST:PORT; write for example 192.0.2.11:6443")
-        if not 1 <= int(port[:6]) <= 65535:
-            raise InvalidAddress(f"{text!r} has no port from 1 to 65535")
+            raise InvalidAddress(f"{quote(text)} is not HOST:PORT; write for example 192.0.2.11:6443")
+        if len(port) > 5 or not 1 <= int(port) <= 65535:
+            raise InvalidAddress(f"{quote(text)} has no port from 1 to 65535")
         if bracketed and ":" not in host:
-            raise InvalidAddress(f"{text!r} has brackets around what is not an IPv6 address")
+            raise InvalidAddress(f"{quote(text)} has brackets around what is not an IPv6 address")
         return cls.of(host[1:-1] if bracketed else host, int(port))
 
     def __str__(self) -> str:
@@ -75,9 +82,11 @@ def spell(where: IAddress) -> str:
 
 def _literal(host: str) -> str | None:
     try:
-        return str(IPv6Address(host) if ":" in host else IPv4Address(host))
+        literal = str(IPv6Address(host) if ":" in host else IPv4Address(host))
     except AddressValueError:
         return None
+    # Python takes anything for the zone of fe80::1%zone.
+    return literal if _ZONE.fullmatch(literal.partition("%")[2]) else None
 
 
 def _name(host: str) -> str:
@@ -85,5 +94,5 @@ def _name(host: str) -> str:
     name = host.lower()
     labels = name.removesuffix(".").split(".")
     if len(name) > 253 or not all(map(_LABEL.fullmatch, labels)) or labels[-1].isdigit():
-        raise InvalidAddress(f"{host!r} is neither an IPv4 or IPv6 address nor a host name")
+        raise InvalidAddress(f"{quote(host)} is neither an IPv4 or IPv6 address nor a host name")
     return name

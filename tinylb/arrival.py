@@ -11,10 +11,11 @@ from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from tinylb.dial import Connected, DialError
+from tinylb.dial import Connected
 from tinylb.dialer import Dialer
 from tinylb.ends import BackendEnds, Backlog, End
 from tinylb.events import ClientUnserved, CloseReason
+from tinylb.failures import DialError
 from tinylb.pair import Pair, PairRules
 from tinylb.poller import ErrorPoller
 

@@ -77,6 +77,7 @@ class LoadBalancer(Factory):
         )
         self._maxConnections = options.get("maxConnections")
         self._stopping = False
+        self._deadline: IDelayedCall | None = None
         self._waiting: dict[Arrival, None] = {}
         self._reception = Reception(
             dialer=Dialer(
@@ -175,20 +176,26 @@ class LoadBalancer(Factory):
         self._stopping = True
         for arrival in tuple(self._waiting):
             arrival.stop()
-        deadline = self._clock.callLater(seconds, self._abortAll)
-        return self._registry.whenEmpty().addCallback(self._drained, deadline)
+        self._setDeadline(self._clock.callLater(seconds, self._abortAll))
+        return self._registry.whenEmpty().addCallback(self._drained)
 
     def resume(self) -> None:
-        """Serve clients again after L{drain}."""
+        """Serve clients again after L{drain}, or instead of it."""
         self._stopping = False
+        self._setDeadline(None)
+
+    def _setDeadline(self, deadline: IDelayedCall | None) -> None:
+        former, self._deadline = self._deadline, deadline
+        if former is not None:
+            former.cancel()
 
     def _abortAll(self) -> None:
+        self._deadline = None
         for record in self._registry:
             self._registry.abortPairs(record.target, CloseReason.STOPPING)
 
-    def _drained(self, _: None, deadline: IDelayedCall) -> None:
-        if deadline.active():
-            deadline.cancel()
+    def _drained(self, _: None) -> None:
+        self._setDeadline(None)
         self._log.close()
         release(self._clock)
         if self._reception.poller is not None:

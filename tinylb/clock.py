@@ -23,6 +23,8 @@ from zope.interface import implementer
 
 # A timer this late (seconds) shows that the process was busy or stopped, and says nothing about a peer.
 LATE = 0.1
+# What a kernel timer takes for certain. An alarm that rings too early is set again.
+_FURTHEST = 2.0**31
 
 
 def monotonicClock(reactor: IReactorTime) -> IReactorTime:
@@ -100,7 +102,7 @@ class MonotonicClock:
         if self._alarm is None:
             self._alarm = _newAlarm(self._reactor, self._rang)
         self._alarmAt = when
-        self._alarm.set(when)
+        self._alarm.set(min(when, _FURTHEST))
 
     def _closeAlarm(self) -> None:
         alarm, self._alarm, self._alarmAt = self._alarm, None, float("inf")
@@ -147,7 +149,10 @@ def _leaveInHeap(call: DelayedCall) -> None:
 
 def _newAlarm(reactor: PosixReactorBase, ring: Callable[[], None]) -> _Alarm:
     if IReactorFDSet.providedBy(reactor) and sys.platform == "linux":
-        return _TimerDescriptor(reactor, ring)
+        try:
+            return _TimerDescriptor(reactor, ring)
+        except OSError:
+            pass  # out of descriptors: a timer that follows the wall clock is better than none
     return _ReactorAlarm(reactor, ring)
 
 

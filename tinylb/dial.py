@@ -2,62 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.internet.interfaces import IAddress, IDelayedCall, IProtocol, IProtocolFactory
+from twisted.internet.interfaces import IAddress, IDelayedCall, IProtocol, IProtocolFactory, IReactorTime
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from tinylb.events import BackendPicked, CloseReason, DialFailed, DialFailure
-from tinylb.failures import explain
-from tinylb.selection import Candidate
-
-if TYPE_CHECKING:
-    from tinylb.dialer import Dialer
+from tinylb.events import BackendPicked, CloseReason, DialFailed, DialFailure, Event
+from tinylb.failures import AllFailed, DialCancelled, DialError, DialTimeout, NoBackends, explain
+from tinylb.registry import Registry
+from tinylb.room import Room
+from tinylb.selection import Candidate, Selection
 
 # RFC 8305 puts no bound on attempts that wait side by side. Here the one that has waited longest is
 # given up for the next, so that a client costs few descriptors and still reaches the last backend.
 ATTEMPTS_PER_CLIENT = 4
-
-
-class DialError(Exception):
-    """
-    No backend could be had.
-
-    @ivar reason: the close reason of the client.
-    @ivar causes: one text for each attempt that failed, or why there was none.
-    @ivar attempts: how many attempts there were.
-    """
-
-    reason = CloseReason.DIAL_FAILED
-
-    def __init__(self, causes: tuple[str, ...], attempts: int) -> None:
-        super().__init__("; ".join(causes))
-        self.causes = causes
-        self.attempts = attempts
-
-
-class NoBackends(DialError):
-    """The set has nobody who takes new connections."""
-
-    reason = CloseReason.NO_BACKENDS
-
-
-class AllFailed(DialError):
-    """Every target of the set was tried once, and failed."""
-
-
-class DialTimeout(DialError):
-    """The time that a client may wait is over."""
-
-    reason = CloseReason.DIAL_TIMEOUT
-
-
-class DialCancelled(DialError):
-    """Whoever asked for the dial cancelled it."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +37,27 @@ class Connected:
     protocol: IProtocol
     attempts: int
     seconds: float
+
+
+@dataclass(frozen=True)
+class DialRules:
+    """
+    What all dials of a dialer have in common.
+
+    @ivar clock: monotonic.
+    @ivar room: for attempts, at each target.
+    @ivar timeout: seconds that one client may wait in all.
+    @ivar attemptDelay: seconds to wait for one backend before trying the next beside it.
+    @ivar tell: is told of picks and failed attempts.
+    """
+
+    clock: IReactorTime
+    selection: Selection
+    registry: Registry
+    room: Room
+    timeout: float
+    attemptDelay: float
+    tell: Callable[[Event], None]
 
 
 class State(Enum):
@@ -117,8 +100,7 @@ class Attempt:
         """The target is gone: the attempt ends, and its client is dialled elsewhere."""
         ended = self.state is not State.OVER
         if ended:
-            self.dial.drop(self)
-            self.dial.advance()
+            self.dial.moveOn(self)
         return ended
 
 
@@ -131,18 +113,19 @@ class Dial:
     @ivar tried: the targets there has been an attempt to.
     """
 
-    def __init__(self, dialer: Dialer, factory: IProtocolFactory, client: IAddress | None) -> None:
+    def __init__(self, rules: DialRules, factory: IProtocolFactory, client: IAddress | None) -> None:
         self.factory = factory
         self.tried: set[str] = set()
-        self._dialer = dialer
+        self._rules = rules
         self._client = client
         self._state = State.TRYING
         self._result: Deferred[Connected] = Deferred(self._cancelled)
         self._attempts: dict[Attempt, None] = {}
         self._causes: list[str] = []
+        self._untold: list[DialFailed] = []
         self._count = 0
-        self._started = dialer.clock.seconds()
-        self._deadline = self._started + dialer.timeout
+        self._started = rules.clock.seconds()
+        self._deadline = self._started + rules.timeout
         self._timer: IDelayedCall | None = None
         self._advancing = False
 
@@ -159,7 +142,7 @@ class Dial:
         self._advancing = True
         try:
             while self._state is State.TRYING:
-                candidate = self._dialer.pick(self.tried)
+                candidate = self._rules.selection.pick(self.tried, self._rules.room.isAt)
                 if candidate is None:
                     self._nobodyToPick()
                     break
@@ -171,15 +154,21 @@ class Dial:
 
     def claim(self, attempt: Attempt) -> bool:
         """An attempt has its connection. The first that does, while its target is in the set, wins."""
-        if self._state is not State.TRYING or attempt.target not in self._dialer.selection.backends.targets:
+        if self._state is not State.TRYING or attempt.target not in self._rules.selection.backends.targets:
             return False
         self._state = attempt.state = State.CLAIMED
         for other in tuple(self._attempts):
             if other is not attempt:
+                self.drop(other)
                 if other.started < attempt.started:
                     self._blame(other, DialFailure.OVERTAKEN, "slower than another backend")
-                self.drop(other)
         return True
+
+    def moveOn(self, attempt: Attempt) -> None:
+        """The attempt's target is gone, though the connection may have been made already: find another."""
+        self.drop(attempt)
+        self._state = State.TRYING
+        self.advance()
 
     def drop(self, attempt: Attempt) -> None:
         """End an attempt, whatever it was doing."""
@@ -190,19 +179,22 @@ class Dial:
         _abandon(protocol)
 
     def _try(self, candidate: Candidate) -> Attempt:
-        dialer = self._dialer
+        rules = self._rules
         if len(self._attempts) == ATTEMPTS_PER_CLIENT:
             longest = next(iter(self._attempts))
-            self._blame(longest, DialFailure.OVERTAKEN, "no answer")
             self.drop(longest)
-        attempt = Attempt(self, candidate, dialer.clock.seconds())
+            self._blame(longest, DialFailure.OVERTAKEN, "no answer")
+            self._tellFailures()
+        attempt = Attempt(self, candidate, rules.clock.seconds())
         self.tried.add(candidate.target)
         self._attempts[attempt] = None
         self._count += 1
         self._setTimer()
-        dialer.leaveQueue(self)
-        dialer.registry.addAttempt(attempt)
-        dialer.tell(BackendPicked(self._client, candidate.id, candidate.target, self._count))
+        rules.room.leave(self)
+        rules.registry.addAttempt(attempt)
+        rules.tell(BackendPicked(self._client, candidate.id, candidate.target, self._count))
+        if attempt.state is State.OVER:
+            return attempt  # somebody who was told has taken the target out of the set
         connecting = maybeDeferred(candidate.backend.connect, attempt)
         if attempt.state is State.OVER:
             connecting.cancel()
@@ -212,8 +204,8 @@ class Dial:
         return attempt
 
     def _setTimer(self) -> None:
-        clock = self._dialer.clock
-        delay = max(0.0, min(self._dialer.attemptDelay, self._deadline - clock.seconds()))
+        clock = self._rules.clock
+        delay = max(0.0, min(self._rules.attemptDelay, self._deadline - clock.seconds()))
         if self._timer is None:
             self._timer = clock.callLater(delay, self._tick)
         else:
@@ -221,7 +213,7 @@ class Dial:
 
     def _tick(self) -> None:
         self._timer = None
-        if self._dialer.clock.seconds() >= self._deadline:
+        if self._rules.clock.seconds() >= self._deadline:
             self._timedOut()
             return
         self._setTimer()
@@ -229,8 +221,8 @@ class Dial:
 
     def _nobodyToPick(self) -> None:
         """Somebody may have room later, or an attempt is still under way; else this is the end."""
-        if self._dialer.selection.remain(self.tried):
-            self._dialer.waitForRoom(self)
+        if self._rules.selection.remain(self.tried):
+            self._rules.room.wait(self)
         elif not self._attempts:
             kind = AllFailed if self._causes else NoBackends
             self._fail(kind(tuple(self._causes) or ("no backend to try",), self._count))
@@ -241,15 +233,17 @@ class Dial:
             return
         self._over(attempt)
         self._finish()
-        seconds = self._dialer.clock.seconds() - self._started
+        self._tellFailures()
+        seconds = self._rules.clock.seconds() - self._started
         self._result.callback(Connected(attempt.candidate, protocol, self._count, seconds))
 
     def _failed(self, failure: Failure, attempt: Attempt) -> None:
         if attempt.state is State.OVER:
             return
         self._state = State.TRYING
-        self._blame(attempt, *explain(failure))
         self._over(attempt)
+        self._blame(attempt, *explain(failure))
+        self._tellFailures()
         self.advance()
 
     def _blame(self, attempt: Attempt, kind: DialFailure, why: str) -> None:
@@ -257,15 +251,21 @@ class Dial:
         if kind not in (DialFailure.LOCAL, DialFailure.OVERTAKEN):
             candidate.record.failed += 1
         self._causes.append(f"{candidate.id} ({candidate.target}): {why}")
-        seconds = self._dialer.clock.seconds() - attempt.started
-        self._dialer.tell(DialFailed(self._client, candidate.id, candidate.target, kind, why, seconds))
+        seconds = self._rules.clock.seconds() - attempt.started
+        self._untold.append(DialFailed(self._client, candidate.id, candidate.target, kind, why, seconds))
+
+    def _tellFailures(self) -> None:
+        """Observers may change the set, and so this dial: they are told between two of its steps."""
+        untold, self._untold = self._untold, []
+        for event in untold:
+            self._rules.tell(event)
 
     def _over(self, attempt: Attempt) -> None:
         attempt.state = State.OVER
         attempt.protocol = attempt.connecting = None
         del self._attempts[attempt]
-        self._dialer.registry.removeAttempt(attempt)
-        self._dialer.madeRoom(attempt.target)
+        self._rules.registry.removeAttempt(attempt)
+        self._rules.room.isMade(attempt.target)
 
     def _timedOut(self) -> None:
         for attempt in tuple(self._attempts):
@@ -280,11 +280,12 @@ class Dial:
         self._finish()
         for attempt in tuple(self._attempts):
             self.drop(attempt)
+        self._tellFailures()
         self._result.errback(error)
 
     def _finish(self) -> None:
         self._state = State.OVER
-        self._dialer.leaveQueue(self)
+        self._rules.room.leave(self)
         timer, self._timer = self._timer, None
         if timer is not None:
             timer.cancel()

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IProtocolFactory, IReactorTime
 
-from tinylb.dial import Connected, Dial
+from tinylb.dial import Connected, Dial, DialRules
 from tinylb.events import Event
 from tinylb.registry import Registry
-from tinylb.selection import Candidate, Selection
-
-# A black hole holds each attempt for the whole attempt delay. Beyond the bound clients go elsewhere.
-ATTEMPTS_PER_TARGET = 256
+from tinylb.room import Room
+from tinylb.selection import Selection
 
 
 class Dialer:
@@ -39,13 +37,7 @@ class Dialer:
         attemptDelay: float,
         tell: Callable[[Event], None],
     ) -> None:
-        self.clock = clock
-        self.selection = selection
-        self.registry = registry
-        self.timeout = timeout
-        self.attemptDelay = attemptDelay
-        self.tell = tell
-        self._queue: dict[Dial, None] = {}
+        self._rules = DialRules(clock, selection, registry, Room(), timeout, attemptDelay, tell)
 
     def dial(self, factory: IProtocolFactory, client: IAddress | None = None) -> Deferred[Connected]:
         """
@@ -55,30 +47,6 @@ class Dialer:
         @param client: for whom; passed on to observers.
 
         @return: a L{Deferred} that fires with L{Connected} or fails with a
-            L{DialError <tinylb.dial.DialError>}. Cancelling it cancels every attempt.
+            L{DialError <tinylb.failures.DialError>}. Cancelling it cancels every attempt.
         """
-        return Dial(self, factory, client).start()
-
-    def pick(self, tried: Container[str]) -> Candidate | None:
-        """The next candidate for a client that has tried these targets."""
-        return self.selection.pick(tried, _hasRoom)
-
-    def waitForRoom(self, dial: Dial) -> None:
-        """Every target this dial has not tried is at its bound: it goes on when one of them has room."""
-        self._queue[dial] = None
-
-    def leaveQueue(self, dial: Dial) -> None:
-        """The dial waits no longer."""
-        self._queue.pop(dial, None)
-
-    def madeRoom(self, target: str) -> None:
-        """An attempt is over: who has waited longest, and can use the room, gets it."""
-        for dial in self._queue:
-            if target not in dial.tried:
-                self.leaveQueue(dial)
-                dial.advance()
-                return
-
-
-def _hasRoom(candidate: Candidate) -> bool:
-    return len(candidate.record.attempts) < ATTEMPTS_PER_TARGET
+        return Dial(self._rules, factory, client).start()

@@ -142,13 +142,10 @@ class End(Protocol):
         handle = self.transport.getHandle() if ISystemHandle.providedBy(self.transport) else None
         if not isinstance(handle, socket.socket) or handle.family not in (socket.AF_INET, socket.AF_INET6):
             return
-        handle.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if keepalive:
-            handle.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            handle.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, max(1, round(keepalive / 3)))
-            handle.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)
-            if hasattr(socket, "TCP_KEEPIDLE"):
-                handle.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, max(1, round(keepalive)))
+        try:
+            _tune(handle, keepalive)
+        except OSError:
+            pass  # some systems refuse options once the peer has closed
 
     @property
     def canHalfClose(self) -> bool:
@@ -159,6 +156,16 @@ class End(Protocol):
         # A transport that reads finds out by itself, after what came before the reset.
         if self.paused or self.state is EndState.FINISHED:
             self.owner.broken(self)
+
+
+def _tune(handle: socket.socket, keepalive: float) -> None:
+    handle.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if keepalive:
+        handle.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        handle.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, max(1, round(keepalive / 3)))
+        handle.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)
+        if hasattr(socket, "TCP_KEEPIDLE"):
+            handle.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, max(1, round(keepalive)))
 
 
 class Backlog:

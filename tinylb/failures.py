@@ -1,4 +1,4 @@
-"""What an attempt's failure means: its kind, and a few words for people."""
+"""What can be said of attempts, and of whole dials, that fail."""
 
 from __future__ import annotations
 
@@ -16,7 +16,45 @@ from twisted.internet.error import (
 )
 from twisted.python.failure import Failure
 
-from tinylb.events import DialFailure
+from tinylb.events import CloseReason, DialFailure
+
+
+class DialError(Exception):
+    """
+    No backend could be had.
+
+    @ivar reason: the close reason of the client.
+    @ivar causes: one text for each attempt that failed, or why there was none.
+    @ivar attempts: how many attempts there were.
+    """
+
+    reason = CloseReason.DIAL_FAILED
+
+    def __init__(self, causes: tuple[str, ...], attempts: int) -> None:
+        super().__init__("; ".join(causes))
+        self.causes = causes
+        self.attempts = attempts
+
+
+class NoBackends(DialError):
+    """The set has nobody who takes new connections."""
+
+    reason = CloseReason.NO_BACKENDS
+
+
+class AllFailed(DialError):
+    """Every target of the set was tried once, and failed."""
+
+
+class DialTimeout(DialError):
+    """The time that a client may wait is over."""
+
+    reason = CloseReason.DIAL_TIMEOUT
+
+
+class DialCancelled(DialError):
+    """Whoever asked for the dial cancelled it."""
+
 
 # Out of descriptors, memory, buffers or ports: whatever the backend does, no attempt would succeed.
 _LOCAL = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL))

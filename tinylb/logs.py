@@ -83,24 +83,29 @@ class LogObserver:
                 self._failures.add(f"{event.backend} ({event.target}): {event.why}")
         elif isinstance(event, ClientUnserved):
             if event.reason not in _SILENT:
-                self._unserved.add(f"{event.reason.value} ({'; '.join(event.causes)})")
+                # Sorted: which backend a client tried first makes no other trouble of it.
+                causes = "; ".join(sorted(event.causes))
+                self._unserved.add(f"{event.reason.value} ({causes})" if causes else event.reason.value)
         elif isinstance(event, BackendsReplaced):
             self._logBackends(event)
         elif isinstance(event, TargetRemoved):
             if event.pairs or event.dials:
                 self._log.info(
-                    "Target {target} removed: {pairs} connections ended, {dials} dials sent elsewhere",
+                    "Target {target} removed: {ended} ended, {moved} sent elsewhere",
                     target=event.target,
                     pairs=event.pairs,
                     dials=event.dials,
+                    ended=_counted(event.pairs, "connection"),
+                    moved=_counted(event.dials, "dial"),
                 )
         elif isinstance(event, VerdictChanged):
             self._log.info(
-                "Target {target} is {verdict}: {why} ({pairs} connections ended)",
+                "Target {target} is {verdict}: {why} ({ended} ended)",
                 target=event.target,
                 verdict=event.verdict.value,
                 why=event.why,
                 pairs=event.pairs,
+                ended=_counted(event.pairs, "connection"),
             )
 
     def close(self) -> None:
@@ -110,23 +115,40 @@ class LogObserver:
             summary.cancel()
 
     def _logBackends(self, event: BackendsReplaced) -> None:
-        changes = [f"added {id}={target}" for id, target in event.added]
-        changes += [f"removed {id}={target}" for id, target in event.removed]
-        changes += [f"moved {id}={old} to {new}" for id, old, new in event.moved]
-        if not changes:
-            changes = ["tiers or weights changed"] if event.backends else ["nobody can be served"]
+        changes = {
+            "added": [_named(id, target) for id, target in event.added],
+            "removed": [_named(id, target) for id, target in event.removed],
+            "moved": [f"{id} from {old} to {new}" for id, old, new in event.moved],
+        }
+        told = [f"{what} {', '.join(which)}" for what, which in changes.items() if which]
+        if not told:
+            told = ["tiers or weights changed" if event.backends else "nobody can be served"]
         self._log.info(
-            "Backend set {revision}: {count} backends; {changes}",
+            "Backend set {revision}: {size}; {changes}",
             revision=event.revision,
-            count=len(event.backends),
-            changes=", ".join(changes),
+            backends=dict(event.backends),
+            size=_counted(len(event.backends), "backend"),
+            changes="; ".join(told),
         )
 
     def _logUnserved(self, counts: Counter[str]) -> None:
-        self._log.warn("{count} clients could not be served: {causes}", count=counts.total(), causes=_spellOut(counts))
+        self._log.warn(
+            "{clients} could not be served: {causes}",
+            count=counts.total(),
+            clients=_counted(counts.total(), "client"),
+            causes=_spellOut(counts),
+        )
 
     def _logFailures(self, counts: Counter[str]) -> None:
-        self._log.warn("{count} dials failed: {causes}", count=counts.total(), causes=_spellOut(counts))
+        self._log.warn("{dials} failed: {causes}", dials=_counted(counts.total(), "dial"), causes=_spellOut(counts))
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
+def _named(id: str, target: str) -> str:
+    return id if id == target else f"{id}={target}"
 
 
 def _spellOut(counts: Counter[str], most: int = 5) -> str:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Iterable
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
-from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet import address
 from twisted.internet.interfaces import IAddress
 
 from tinylb.addresses import HostPort, InvalidAddress
@@ -37,17 +37,19 @@ class OwnAddresses:
 
     def __init__(self, hosts: Iterable[IAddress], isLocal: Callable[[str], bool] = isLocalAddress) -> None:
         self._isLocal = isLocal
-        self._paths = set()
-        self._everywhere = set()
-        self._exact = set()
+        self._paths: set[bytes | None] = set()
+        self._everywhere: set[tuple[int, int]] = set()
+        self._exact: set[tuple[IPv4Address | IPv6Address, int]] = set()
         for host in hosts:
-            if isinstance(host, UNIXAddress):
+            if isinstance(host, address.UNIXAddress):
                 self._paths.add(host.name)
-            elif isinstance(host, (IPv4Address, IPv6Address)):
-                if ip_address(host.host).is_unspecified:
-                    self._everywhere.add(host.port)
+            elif isinstance(host, (address.IPv4Address, address.IPv6Address)):
+                ip = ip_address(host.host)
+                if ip.is_unspecified:
+                    # The one of IPv6 takes connections to IPv4 addresses, too.
+                    self._everywhere |= {(version, host.port) for version in range(4, ip.version + 1)}
                 else:
-                    self._exact.add((ip_address(host.host), host.port))
+                    self._exact.add((ip, host.port))
 
     def leaveOut(self, backends: BackendSet) -> tuple[BackendSet, tuple[str, ...]]:
         """
@@ -64,16 +66,20 @@ class OwnAddresses:
             path = target.removeprefix("unix:").removeprefix("path=").split(":")[0]
             return path.encode() in self._paths
         try:
-            address = HostPort.parse(target)
+            where = HostPort.parse(target)
         except InvalidAddress:
             return False
-        hosts = (address.host,) if address.isLiteral else _ourName(address.host)
-        return any(self._isOurs(host, address.port) for host in hosts)
+        hosts = (where.host,) if where.isLiteral else _ourName(where.host)
+        return any(self._isOurs(host, where.port) for host in hosts)
 
     def _isOurs(self, host: str, port: int) -> bool:
-        if (ip_address(host), port) in self._exact:
-            return True
-        return port in self._everywhere and (ip_address(host).is_unspecified or self._isLocal(host))
+        ip = ip_address(host)
+        if isinstance(ip, IPv6Address) and ip.ipv4_mapped is not None:
+            ip = ip.ipv4_mapped
+        if ip.is_unspecified:
+            # Linux connects to this machine then.
+            ip = ip_address("::1" if ip.version == 6 else "127.0.0.1")
+        return (ip, port) in self._exact or ((ip.version, port) in self._everywhere and self._isLocal(str(ip)))
 
 
 def _ourName(name: str) -> tuple[str, ...]:

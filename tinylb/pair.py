@@ -125,15 +125,16 @@ class Pair:
                 reason=self._cause or self._firstToClose or CloseReason.CLIENT_CLOSED,
             )
         )
+        self._rules.registry.settle()
 
     def _setTimer(self) -> None:
         """One timer for both limits; it looks how long the pair was idle only when it could matter."""
         limits = self._limits()
         if limits:
-            remaining = min(limits) - (self._rules.clock.seconds() - self._relay.active)
             if self._timer is not None:
                 self._timer.cancel()
-            self._timer = self._rules.clock.callLater(max(0.0, remaining), self._checkIdle)
+            due = self._relay.active + min(limits)
+            self._timer = self._rules.clock.callLater(max(0.0, due - self._rules.clock.seconds()), self._checkIdle)
 
     def _limits(self) -> dict[float, CloseReason]:
         limits = {self._rules.idleTimeout: CloseReason.IDLE_TIMEOUT}
@@ -144,10 +145,9 @@ class Pair:
 
     def _checkIdle(self) -> None:
         self._timer = None
-        idle = self._rules.clock.seconds() - self._relay.active
         limits = self._limits()
         shortest = min(limits)
-        if idle >= shortest:
+        if self._rules.clock.seconds() >= self._relay.active + shortest:
             self.abort(limits[shortest])
         else:
             self._setTimer()

@@ -50,11 +50,11 @@ class RoundRobin:
         else:
             first = bisect_right(candidates, state.last, key=_id)
         heaviest = max(candidate.weight for candidate in candidates)
-        turn = state.turn % heaviest
+        turn = state.turn
         for candidate in candidates[first:]:
             if _takesPart(candidate.weight, turn, heaviest):
                 return candidate, Cursor(candidate.id, state.origin, turn)
-        turn = (turn + 1) % heaviest
+        turn += 1
         choice = next(each for each in candidates if _takesPart(each.weight, turn, heaviest))
         return choice, Cursor(choice.id, state.origin, turn)
 

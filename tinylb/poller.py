@@ -42,11 +42,16 @@ class ErrorPoller:
         """
         Call C{broken} when the socket fails. Edge-triggered, and only for errors: that the peer has no
         more to say is no error, and would otherwise be reported for ever.
+
+        Out of descriptors or of kernel memory, the socket goes unwatched.
         """
-        if self._epoll is None:
-            self._epoll = select.epoll()
-            self._reactor.addReader(self)
-        self._epoll.register(fd, select.EPOLLET)
+        try:
+            if self._epoll is None:
+                self._epoll = select.epoll()
+                self._reactor.addReader(self)
+            self._epoll.register(fd, select.EPOLLET)
+        except OSError:
+            return
         self._callbacks[fd] = broken
 
     def forget(self, fd: int) -> None:

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -21,12 +22,27 @@ class CannotStart(Exception):
     """The program cannot start; the message is the one line that says why."""
 
 
+@dataclass(frozen=True)
+class Process:
+    """
+    How twistd or twist runs us.
+
+    @ivar pidfile: where the process's number stands, if anywhere.
+    @ivar isSilent: whether nobody sees standard error: a daemon's is gone, and what it says goes to
+        the log.
+    """
+
+    pidfile: str | None
+    isSilent: bool
+
+
 def wrongUsage(line: str) -> SystemExit:
     """
     Raised, it ends the program with C{line} on standard error and status 1. Twisted's own
     C{UsageError} would print the whole help, and C{twist} would exit with 64.
     """
-    return SystemExit(f"tinylb: {line}")
+    printable = "".join(each if each.isprintable() else repr(each)[1:-1] for each in line)
+    return SystemExit(f"tinylb: {printable}")
 
 
 class Program(Service):
@@ -35,16 +51,15 @@ class Program(Service):
     end a process by the signal that stopped it, so that a clean stop looks like a failure.
 
     @param listen: the descriptions of the balancer's endpoints.
-    @param pidfile: removed when the program ends without coming back to twistd.
     """
 
     _log = Logger()
 
-    def __init__(self, reactor: Any, balancer: LoadBalancerService, listen: Sequence[str], pidfile: str | None) -> None:
+    def __init__(self, reactor: Any, balancer: LoadBalancerService, listen: Sequence[str], process: Process) -> None:
         self._reactor = reactor
         self._balancer = balancer
         self._listen = listen
-        self._pidfile = pidfile
+        self._process = process
         self._isStopping = False
 
     def privilegedStartService(self) -> None:
@@ -71,8 +86,11 @@ class Program(Service):
         try:
             start()
         except CannotListen as error:
+            line = self._explain(error)
+            if self._process.isSilent:
+                self._log.critical("{line}", line=line)
             sys.excepthook = _inOneLine
-            raise CannotStart(self._explain(error)) from None
+            raise CannotStart(line) from None
 
     def _cannotListen(self, failure: Failure) -> None:
         """An endpoint that takes its time has failed: the program has started, and ends."""
@@ -95,9 +113,9 @@ class Program(Service):
             self._isStopping = True
             self._reactor.callFromThread(self._stop, signal.Signals(number).name)
             return
-        if self._pidfile is not None:
+        if self._process.pidfile:
             try:
-                os.unlink(self._pidfile)
+                os.unlink(self._process.pidfile)
             except OSError:
                 pass
         os._exit(0)
@@ -115,7 +133,7 @@ class Program(Service):
 
 def _inOneLine(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
     if isinstance(error, CannotStart):
-        print(f"tinylb: {error}", file=sys.stderr)
+        print(f"tinylb: {error}", file=sys.__stderr__)  # the other one goes to the log by now
     else:
         sys.__excepthook__(kind, error, traceback)
 

@@ -96,7 +96,7 @@ class Registry:
         self.connections += 1
 
     def removePair(self, pair: LivePair) -> None:
-        """Both connections of a pair are gone."""
+        """Both connections of a pair are gone. L{settle} follows, once that has been told."""
         record = self._records[pair.target]
         del record.pairs[pair]
         record.bytesIn += pair.bytesIn
@@ -115,6 +115,7 @@ class Registry:
         del record.attempts[attempt]
         self.dialing -= 1
         self._forget(record)
+        self.settle()
 
     def abortPairs(self, target: str, reason: CloseReason) -> int:
         """
@@ -140,13 +141,16 @@ class Registry:
         self._whenEmpty.append(waiting)
         return waiting
 
-    def _forget(self, record: Record) -> None:
-        if not record.pairs and not record.attempts and record.target not in self._keep:
-            self._records.pop(record.target, None)
+    def settle(self) -> None:
+        """If nothing is left, whoever waits for that hears of it."""
         if not self.connections and not self.dialing:
             waiting, self._whenEmpty = self._whenEmpty, []
             for deferred in waiting:
                 deferred.callback(None)
+
+    def _forget(self, record: Record) -> None:
+        if not record.pairs and not record.attempts and record.target not in self._keep:
+            self._records.pop(record.target, None)
 
 
 def _abort(things: Iterable[Abortable], reason: CloseReason) -> int:

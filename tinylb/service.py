@@ -136,7 +136,8 @@ class LoadBalancerService(Service):
             self._listening, self._ready = Outcome(), Outcome()
         self.balancer.resume()
         self._follower.start()
-        listening = DeferredList([maybeDeferred(each.listen, self.balancer) for each in self._endpoints])
+        listen = [maybeDeferred(each.listen, self.balancer) for each in self._endpoints]
+        listening = DeferredList(listen, consumeErrors=True)
         listening.addCallback(self._listened)
         failures: list[Failure] = []
         self.whenListening().addErrback(failures.append)
@@ -186,6 +187,5 @@ class LoadBalancerService(Service):
 def _why(failure: Failure) -> str:
     error = failure.value
     if isinstance(error, CannotListenError) and isinstance(error.socketError, OSError):
-        where = f"{error.interface or 'any address'} port {error.port}"
-        return f"cannot listen on {where}: {(error.socketError.strerror or str(error.socketError)).lower()}"
+        return (error.socketError.strerror or str(error.socketError)).lower()
     return f"cannot listen: {failure.getErrorMessage() or type(failure.value).__name__}"

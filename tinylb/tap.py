@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from twisted.application.service import IService
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IStreamServerEndpoint
+from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 from twisted.python.usage import Options as TwistedOptions
 from twisted.python.usage import UsageError
@@ -18,7 +20,7 @@ from tinylb.backends import BackendSet, TCPBackend
 from tinylb.interfaces import IPolicy, IProvider
 from tinylb.limits import clientsFor, raiseDescriptorLimit
 from tinylb.policy import RoundRobin
-from tinylb.program import Program, wrongUsage
+from tinylb.program import Process, Program, wrongUsage
 from tinylb.providers.file import BackendsFileError, FileProvider
 from tinylb.service import LoadBalancerService
 from tinylb.value import Value
@@ -29,17 +31,19 @@ POLICIES: dict[str, Callable[[], IPolicy]] = {"round-robin": RoundRobin}
 
 BACKLOG = 1024
 # The endpoints that take a backlog; others have a listening socket already, or a syntax of their own.
-_WITH_BACKLOG = ("tcp:", "tcp6:", "unix:", "ssl:", "tls:", "haproxy:")
+_WITH_BACKLOG = re.compile("(haproxy:)?(tcp|tcp6|unix|ssl|tls):", re.IGNORECASE)
 
 
 class Options(TwistedOptions):
     """Options of the program. Wrong usage ends it with one line and status 1, without the help text."""
 
     synopsis = "[options]"
-    longdesc = "Balances connections round robin over a live set of backends."
+    longdesc = (
+        "Balances connections round robin over a live set of backends, for example: "
+        "twistd -n tinylb --listen tcp:6443:interface=127.0.0.1 --backends-file backends.json"
+    )
 
     optParameters = [
-        ["backends-file", None, None, "JSON file of backends, followed while running."],
         ["policy", None, "round-robin", "How the next backend is picked: " + ", ".join(POLICIES) + "."],
         ["dial-timeout", None, "10", "Seconds that one client may wait for a backend in all."],
         ["attempt-delay", None, "0.25", "Seconds to wait for one backend before trying the next beside it."],
@@ -54,10 +58,17 @@ class Options(TwistedOptions):
         TwistedOptions.__init__(self)
         self["listen"] = []
         self["backend"] = []
+        self["backends-file"] = None
 
     def opt_listen(self, description: str) -> None:
         """Twisted server endpoint to listen on, such as tcp:6443:interface=127.0.0.1; may be repeated."""
         self["listen"].append(description)
+
+    def opt_backends_file(self, path: str) -> None:
+        """JSON file of backends, followed while running."""
+        if self["backends-file"] is not None:
+            raise wrongUsage(f"--backends-file {path}: one is followed already; put all backends into one file")
+        self["backends-file"] = path
 
     def opt_backend(self, backend: str) -> None:
         """A fixed backend, [ID=]HOST:PORT; may be repeated."""
@@ -105,6 +116,7 @@ def makeService(options: Options) -> IService:
     """The program as a service, of the parsed options. It ends with one line if it cannot start."""
     from twisted.internet import reactor
 
+    Factory.noisy = False  # those around ours, such as the one behind haproxy: endpoints
     descriptors = raiseDescriptorLimit()
     most = clientsFor(descriptors)
     asked = options["max-connections"]
@@ -128,12 +140,13 @@ def makeService(options: Options) -> IService:
         keepalive=options["keepalive"],
         maxConnections=most if asked is None else min(asked, most),
     )
-    return Program(reactor, balancer, options["listen"], _pidfile(options))
+    return Program(reactor, balancer, options["listen"], _process(options))
 
 
-def _pidfile(options: Options) -> str | None:
-    """Where twistd has put it; twist writes none."""
-    return None if options.parent is None else options.parent.get("pidfile")
+def _process(options: Options) -> Process:
+    """twistd becomes a daemon unless it is told not to; twist, which has no such option, never does."""
+    runner: Mapping[str, Any] = options.parent or {}
+    return Process(pidfile=runner.get("pidfile"), isSilent=not runner.get("nodaemon", True))
 
 
 def _provider(reactor: Any, options: Options) -> IProvider:
@@ -149,7 +162,7 @@ def _provider(reactor: Any, options: Options) -> IProvider:
 
 def _endpoint(reactor: Any, description: str) -> IStreamServerEndpoint:
     complete = description
-    if description.startswith(_WITH_BACKLOG) and ":backlog=" not in description:
+    if _WITH_BACKLOG.match(description) and ":backlog=" not in description:
         complete += f":backlog={BACKLOG}"
     try:
         return IStreamServerEndpoint(serverFromString(reactor, complete))
@@ -183,13 +196,12 @@ def _seconds(name: str, text: str, least: float) -> float:
     except ValueError:
         seconds = math.nan
     if not (least <= seconds < math.inf):
-        right = "a number of seconds" + (", 0 or more" if least == 0 else " above 0")
-        raise wrongUsage(f"--{name} {text}: expected {right}, for example --{name} 10")
+        raise wrongUsage(f"--{name} {text}: expected a number of seconds from {least:g}, for example --{name} 10")
     return seconds
 
 
 def _count(name: str, text: str) -> int:
-    if not (text.isascii() and text.isdigit()) or int(text) < 1:
+    if not re.fullmatch("[0-9]{1,18}", text) or int(text) < 1:
         raise wrongUsage(f"--{name} {text}: expected a whole number from 1, for example --{name} 1000")
     return int(text)
 

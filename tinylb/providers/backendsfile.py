@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from tinylb.addresses import HostPort, InvalidAddress
+from tinylb.addresses import HostPort, InvalidAddress, quote
 
 EXAMPLE = '{"backends": {"cp-1": "192.0.2.11:6443"}}'
 
@@ -66,7 +66,7 @@ def _load(content: bytes) -> Any:
     except InvalidBackends:
         raise
     except ValueError as error:  # a number with too many digits for int()
-        raise InvalidBackends(f"{error}; JSON such as {EXAMPLE} is expected") from None
+        raise InvalidBackends(f"{quote(str(error))}; JSON such as {EXAMPLE} is expected") from None
 
 
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -74,7 +74,7 @@ def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in pairs:
         if key in found:
-            raise InvalidBackends(f"the key {json.dumps(key)} stands twice in one object; each may stand once")
+            raise InvalidBackends(f"the key {quote(key)} stands twice in one object; each may stand once")
         found[key] = value
     return found
 
@@ -90,7 +90,7 @@ def _fromList(addresses: list[Any]) -> dict[str, Entry]:
         if not isinstance(address, str):
             raise _wrong(path, f"is {_kind(address)}", 'an address such as "192.0.2.11:6443"')
         if address in entries:
-            raise _wrong(path, f"repeats {json.dumps(address)}", "each address once")
+            raise _wrong(path, f"repeats {quote(address)}", "each address once")
         entries[address] = Entry(_address(path, address), None, 0, 1, path)
     return entries
 
@@ -107,8 +107,10 @@ def _entry(path: str, value: Any) -> Entry:
     weight = _whole(path, value, "weight", 1)
     if "endpoint" in value:
         endpoint = value["endpoint"]
-        if not isinstance(endpoint, str) or not endpoint:
-            raise _wrong(f"{path}.endpoint", f"is {_kind(endpoint)}", 'a client endpoint such as "unix:/run/api.sock"')
+        if not isinstance(endpoint, str) or not endpoint or not endpoint.isprintable():
+            raise _wrong(
+                f"{path}.endpoint", f"is {_kind(endpoint)}", 'a printable client endpoint such as "unix:/run/api.sock"'
+            )
         return Entry(None, endpoint, tier, weight, path)
     if not isinstance(value["address"], str):
         raise _wrong(f"{path}.address", f"is {_kind(value['address'])}", 'an address such as "192.0.2.11:6443"')
@@ -125,20 +127,20 @@ def _address(path: str, text: str) -> HostPort:
 def _whole(path: str, value: dict[str, Any], key: str, least: int) -> int:
     number = value.get(key, least)
     if isinstance(number, bool) or not isinstance(number, int) or number < least:
-        raise _wrong(f"{path}.{key}", f"is {json.dumps(number)}", f"a whole number from {least}")
+        raise _wrong(f"{path}.{key}", f"is {quote(number)}", f"a whole number from {least}")
     return number
 
 
 def _onlyKeys(path: str, value: dict[str, Any], known: tuple[str, ...]) -> None:
     for key in value:
         if key not in known:
-            raise _wrong(path, f"has the unknown key {json.dumps(key)}", "only " + ", ".join(map(json.dumps, known)))
+            raise _wrong(path, f"has the unknown key {quote(key)}", "only " + ", ".join(map(json.dumps, known)))
 
 
 def _path(id: str) -> str:
     if not id or not id.isprintable():
-        raise _wrong("$.backends", f"has the id {json.dumps(id)}", "ids of at least one character, all printable")
-    return f"$.backends[{json.dumps(id, ensure_ascii=False)}]"
+        raise _wrong("$.backends", f"has the id {quote(id)}", "ids of at least one character, all printable")
+    return f"$.backends[{quote(id)}]"
 
 
 def _kind(value: Any) -> str:

@@ -14,7 +14,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTCP, IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from tinylb.addresses import HostPort, InvalidAddress
+from tinylb.addresses import HostPort, quote
 from tinylb.backends import BackendSet, EndpointBackend, TCPBackend
 from tinylb.clock import monotonicClock
 from tinylb.interfaces import IBackend, IDescribed, IProvider
@@ -120,16 +120,16 @@ class FileProvider:
                 self._schedule(RETRIES[self._tries - 1])
                 return
             self._fail(self._explain(error))
+        except Exception:
+            self._log.failure("{path} could not be taken", path=str(self.path))
         else:
             self._tries = 0
         self._schedule(REREAD)
 
     def _read(self) -> bytes:
-        # Opening a pipe or a device would block, or never come to an end.
-        descriptor = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise InvalidBackends("is not a regular file; a JSON file is expected")
+        with open(self.path, "rb", opener=_withoutWaiting) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise InvalidBackends("not a regular file; a JSON file is expected")
             content = file.read(LARGEST + 1)
         if len(content) > LARGEST:
             raise InvalidBackends(f"is larger than {LARGEST >> 20} MiB; a JSON file of backends is expected")
@@ -173,26 +173,27 @@ class FileProvider:
         return f"{self.path}: {error}"
 
 
+def _withoutWaiting(path: str, flags: int) -> int:
+    """Opening a pipe would wait for somebody to write to it."""
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
 def _backend(reactor: Any, entry: Entry) -> IBackend:
     if entry.address is not None:
         return TCPBackend(reactor, entry.address.host, entry.address.port, tier=entry.tier, weight=entry.weight)
     description = entry.endpoint or ""
     try:
         endpoint = endpoints.clientFromString(reactor, description)
+        target = _target(description)
     except Exception as error:  # whatever an endpoint's parser, which may be anybody's, finds wrong
         raise InvalidBackends(
-            f"{entry.path}.endpoint: {description!r} is no client endpoint ({error}); "
+            f"{entry.path}.endpoint: {quote(description)} is no client endpoint ({quote(str(error))}); "
             'expected: for example "unix:/run/api.sock"'
         ) from None
-    return EndpointBackend(_target(description), endpoint, tier=entry.tier, weight=entry.weight)
+    return EndpointBackend(target, endpoint, tier=entry.tier, weight=entry.weight)
 
 
 def _target(description: str) -> str:
     """A plain TCP endpoint leads to the same target as the address that it spells out."""
-    found = re.match(r"tcp:(?:host=)?([^:=\\]+):(?:port=)?([0-9]{1,5})(?::|$)", description)
-    if found:
-        try:
-            return str(HostPort.of(found[1], int(found[2])))
-        except InvalidAddress:
-            pass
-    return description
+    found = re.match(r"tcp:(?:host=)?([^:=\\]+):(?:port=)?([0-9]+)(?::|$)", description)
+    return str(HostPort.parse(f"{found[1]}:{found[2]}")) if found else description

@@ -33,7 +33,7 @@ class StreamRelay:
     buffer is full. What a peer sent before its FIN is delivered before the FIN is passed on; what a
     reset cut short is ended by a reset.
 
-    @ivar active: when a byte was last received, by the clock.
+    @ivar active: when anything was last received, by the clock.
     """
 
     def __init__(self, client: End, backend: End, relayed: Relayed, clock: IReactorTime) -> None:
@@ -73,7 +73,8 @@ class StreamRelay:
         self._other(end).transport.write(data)
 
     def finished(self, end: End) -> None:
-        """Pass the FIN on, behind everything that came before it."""
+        """Pass the FIN on, behind everything that came before it. It is a sign of life, too."""
+        self.active = self._seconds()
         other = self._other(end)
         self._relayed.closed(end)
         # A producer still registered would be resumed instead of the connection being closed.

@@ -84,6 +84,8 @@ class MemoryTransport:
 
     def loseConnection(self) -> None:
         """See L{ITransport.loseConnection}."""
+        if not self._isConnected:
+            return
         if self._hasFinished and not self._isClosing:
             self._lose(Failure(ConnectionDone()))
         self._isClosing = True
