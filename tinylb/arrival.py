@@ -11,7 +11,7 @@ from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from tinylb.dial import Connected
+from tinylb.dial import Connected, abandon
 from tinylb.dialer import Dialer
 from tinylb.ends import BackendEnds, Backlog, End
 from tinylb.events import ClientUnserved, CloseReason
@@ -100,8 +100,9 @@ class Arrival(Backlog):
 
     def _served(self, connected: Connected) -> None:
         backend = connected.protocol
-        assert isinstance(backend, End)
-        assert isinstance(backend.owner, Backlog)
+        if not isinstance(backend, End) or not isinstance(backend.owner, Backlog):
+            abandon(backend)
+            raise TypeError(f"{connected.candidate.backend!r} connected {backend!r}, which the factory did not build")
         if self._state is not State.DIALING:
             backend.transport.abortConnection()
             return
@@ -120,6 +121,8 @@ class Arrival(Backlog):
 
     def _failed(self, failure: Failure) -> None:
         self._log.failure("A client could not be joined to its backend", failure=failure)
+        if self._state is State.DIALING:
+            self._over()
         self._end.transport.abortConnection()
 
     def _cancel(self, reason: CloseReason) -> None:

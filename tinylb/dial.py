@@ -12,7 +12,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from tinylb.events import BackendPicked, CloseReason, DialFailed, DialFailure, Event
-from tinylb.failures import AllFailed, DialCancelled, DialError, DialTimeout, NoBackends, explain
+from tinylb.failures import AllFailed, DialCancelled, DialTimeout, NoBackends, explain
 from tinylb.registry import Registry
 from tinylb.room import Room
 from tinylb.selection import Candidate, Selection
@@ -149,6 +149,8 @@ class Dial:
                 attempt = self._try(candidate)
                 if attempt.state is State.TRYING:
                     break
+        except Exception as error:  # of a policy or a backend that is somebody's own
+            self._fail(error)
         finally:
             self._advancing = False
 
@@ -176,7 +178,7 @@ class Dial:
         self._over(attempt)
         if connecting is not None:
             connecting.cancel()
-        _abandon(protocol)
+        abandon(protocol)
 
     def _try(self, candidate: Candidate) -> Attempt:
         rules = self._rules
@@ -193,7 +195,7 @@ class Dial:
         rules.room.leave(self)
         rules.registry.addAttempt(attempt)
         rules.tell(BackendPicked(self._client, candidate.id, candidate.target, self._count))
-        if attempt.state is State.OVER:
+        if attempt not in self._attempts:
             return attempt  # somebody who was told has taken the target out of the set
         connecting = maybeDeferred(candidate.backend.connect, attempt)
         if attempt.state is State.OVER:
@@ -229,11 +231,13 @@ class Dial:
 
     def _connected(self, protocol: IProtocol, attempt: Attempt) -> None:
         if attempt.state is not State.CLAIMED:
-            _abandon(protocol)  # by an endpoint that cannot be cancelled
+            abandon(protocol)  # by an endpoint that cannot be cancelled
             return
+        self._tellFailures()
+        if attempt.state is not State.CLAIMED:
+            return  # dropped: somebody who was told has taken the target out of the set, or cancelled
         self._over(attempt)
         self._finish()
-        self._tellFailures()
         seconds = self._rules.clock.seconds() - self._started
         self._result.callback(Connected(attempt.candidate, protocol, self._count, seconds))
 
@@ -276,12 +280,13 @@ class Dial:
     def _cancelled(self, _: Deferred[Connected]) -> None:
         self._fail(DialCancelled(tuple(self._causes), self._count))
 
-    def _fail(self, error: DialError) -> None:
+    def _fail(self, error: Exception) -> None:
         self._finish()
         for attempt in tuple(self._attempts):
             self.drop(attempt)
         self._tellFailures()
-        self._result.errback(error)
+        if not self._result.called:  # nobody who was told has cancelled it
+            self._result.errback(error)
 
     def _finish(self) -> None:
         self._state = State.OVER
@@ -291,8 +296,8 @@ class Dial:
             timer.cancel()
 
 
-def _abandon(protocol: IProtocol | None) -> None:
-    """Nobody wants this connection any more; it has not carried a byte."""
+def abandon(protocol: IProtocol | None) -> None:
+    """Reset a connection that nobody wants any more; it has not carried a byte."""
     transport = getattr(protocol, "transport", None)
     if transport is not None:
         transport.abortConnection()

@@ -23,7 +23,8 @@ class Dialer:
 
     @param clock: monotonic.
     @param timeout: seconds that one client may wait in all.
-    @param attemptDelay: seconds to wait for one backend before trying the next beside it.
+    @param attemptDelay: seconds to wait for one backend before trying the next beside it; a
+        millisecond at least.
     @param tell: is told of picks and failed attempts.
     """
 
@@ -37,7 +38,7 @@ class Dialer:
         attemptDelay: float,
         tell: Callable[[Event], None],
     ) -> None:
-        self._rules = DialRules(clock, selection, registry, Room(), timeout, attemptDelay, tell)
+        self._rules = DialRules(clock, selection, registry, Room(), timeout, max(attemptDelay, 0.001), tell)
 
     def dial(self, factory: IProtocolFactory, client: IAddress | None = None) -> Deferred[Connected]:
         """

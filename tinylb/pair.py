@@ -51,7 +51,6 @@ class Pair:
         self._opened = rules.clock.seconds()
         self._relay = StreamRelay(client, backend, self, rules.clock)
         self._timer: IDelayedCall | None = None
-        self._isHalfClosed = False
         self._firstToClose: CloseReason | None = None
         self._cause: CloseReason | None = None
 
@@ -81,16 +80,15 @@ class Pair:
 
         @return: C{False} when the pair was being ended already.
         """
-        if self._cause is not None:
+        if self._relay.isAborting:
             return False
-        self._cause = reason
+        if self._cause is None:
+            self._cause = reason
         self._relay.abort()
         return True
 
     def halfClosed(self, by: End) -> None:
         """See L{Relayed <tinylb.relay.stream.Relayed>}."""
-        self._isHalfClosed = True
-        self._setTimer()
         who = "client" if by is self._client else "backend"
         self._rules.tell(PairHalfClosed(self._address, self._connected.candidate.id, self.target, who))
 
@@ -99,6 +97,7 @@ class Pair:
         if self._firstToClose is None:
             client = by is self._client
             self._firstToClose = CloseReason.CLIENT_CLOSED if client else CloseReason.BACKEND_CLOSED
+            self._setTimer()
 
     def cut(self, end: End) -> None:
         """See L{Relayed <tinylb.relay.stream.Relayed>}."""
@@ -138,7 +137,7 @@ class Pair:
 
     def _limits(self) -> dict[float, CloseReason]:
         limits = {self._rules.idleTimeout: CloseReason.IDLE_TIMEOUT}
-        if self._isHalfClosed:
+        if self._firstToClose is not None:
             limits[self._rules.halfCloseTimeout] = CloseReason.HALF_CLOSE_TIMEOUT
         limits.pop(0, None)
         return limits

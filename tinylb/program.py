@@ -15,6 +15,8 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from tinylb.accepts import QuietAccepts
+from tinylb.clock import monotonicClock
 from tinylb.service import CannotListen, LoadBalancerService
 
 
@@ -61,6 +63,7 @@ class Program(Service):
         self._listen = listen
         self._process = process
         self._isStopping = False
+        self._accepts = QuietAccepts(monotonicClock(reactor))
 
     def privilegedStartService(self) -> None:
         """Listen, with the rights that the process was started with."""
@@ -70,6 +73,7 @@ class Program(Service):
         """Start, and take the signals over once the reactor has set up its own."""
         Service.startService(self)
         self._reporting(self._balancer.startService)
+        self._accepts.start()
         self._balancer.whenListening().addErrback(self._cannotListen)
         self._reactor.callWhenRunning(self._handleSignals)
 
@@ -128,6 +132,7 @@ class Program(Service):
         self._reactor.stop()
 
     def _stopped(self, _: None) -> None:
+        self._accepts.stop()
         self._log.info("Stopped")
 
 

@@ -186,6 +186,8 @@ class LoadBalancerService(Service):
 
 def _why(failure: Failure) -> str:
     error = failure.value
-    if isinstance(error, CannotListenError) and isinstance(error.socketError, OSError):
-        return (error.socketError.strerror or str(error.socketError)).lower()
+    if isinstance(error, CannotListenError):
+        error = error.socketError
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
     return f"cannot listen: {failure.getErrorMessage() or type(failure.value).__name__}"

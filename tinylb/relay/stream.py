@@ -15,10 +15,10 @@ class Relayed(Protocol):
     """What a relay tells of; the pair."""
 
     def halfClosed(self, by: End) -> None:
-        """One end has finished; the other may still talk."""
+        """One end has finished, and the other may still talk to it."""
 
     def closed(self, by: End) -> None:
-        """An end has finished, first or last."""
+        """An end has nothing more to say, as the first or as the second."""
 
     def cut(self, end: End) -> None:
         """An end was lost before everything that goes through it was delivered."""
@@ -34,6 +34,7 @@ class StreamRelay:
     reset cut short is ended by a reset.
 
     @ivar active: when anything was last received, by the clock.
+    @ivar isAborting: whether both connections are being reset, and are gone within a turn.
     """
 
     def __init__(self, client: End, backend: End, relayed: Relayed, clock: IReactorTime) -> None:
@@ -42,6 +43,7 @@ class StreamRelay:
         self._relayed = relayed
         self._seconds = clock.seconds
         self.active = clock.seconds()
+        self.isAborting = False
 
     def start(self, client: Backlog, backend: Backlog) -> None:
         """
@@ -61,6 +63,7 @@ class StreamRelay:
 
     def abort(self) -> None:
         """End both connections with a reset, whatever is unsent."""
+        self.isAborting = True
         self._client.transport.abortConnection()
         self._backend.transport.abortConnection()
 
@@ -68,51 +71,68 @@ class StreamRelay:
         """Ends come here connected."""
 
     def received(self, end: End, data: bytes) -> None:
-        """Pass it on."""
-        self.active = self._seconds()
-        self._other(end).transport.write(data)
+        """Pass it on, if there is still somebody to take it."""
+        other = self._other(end)
+        if other.state is not EndState.LOST:
+            self.active = self._seconds()
+            other.transport.write(data)
 
     def finished(self, end: End) -> None:
         """Pass the FIN on, behind everything that came before it. It is a sign of life, too."""
         self.active = self._seconds()
         other = self._other(end)
         self._relayed.closed(end)
-        # A producer still registered would be resumed instead of the connection being closed.
-        other.transport.unregisterProducer()
         if other.state is EndState.OPEN and other.canHalfClose:
-            other.transport.loseWriteConnection()
+            self._finish(other)
             self._relayed.halfClosed(end)
         else:
             # Both halves are closed, which does not close a socket yet.
-            end.transport.unregisterProducer()
-            other.transport.loseConnection()
-            end.transport.loseConnection()
+            for each in (other, end):
+                each.transport.unregisterProducer()
+                each.transport.loseConnection()
 
     def broken(self, end: End) -> None:
         """The peer has reset a connection that nobody reads from."""
         self._relayed.cut(end)
-        end.transport.abortConnection()
+        if end.state is EndState.OPEN:
+            self.abort()
+        else:
+            end.transport.abortConnection()
 
     def lost(self, end: End, reason: Failure) -> None:
         """One connection is gone: the other follows, in the same manner."""
         state, end.state = end.state, EndState.LOST
         other = self._other(end)
+        isClean = reason.check(ConnectionDone) is not None
+        if not isClean:
+            self._relayed.cut(end)
         if other.state is EndState.LOST:
             self._relayed.ended()
-        elif reason.check(ConnectionDone):
-            if state is EndState.OPEN:
-                # This transport knows no half-close: what came before has been received all the same.
-                self._relayed.closed(end)
-                other.transport.unregisterProducer()
-                other.transport.loseConnection()
-        else:
-            self._relayed.cut(end)
-            if state is EndState.OPEN:
-                other.transport.abortConnection()
-            else:
-                # All that it had to say was received before, and is still delivered.
-                other.transport.unregisterProducer()
-                other.transport.loseConnection()
+        elif state is EndState.OPEN and not isClean:
+            self.abort()
+        elif other.state is EndState.OPEN:
+            self._relayed.closed(end)
+            self._deliverTheRest(other, isFinishing=state is EndState.FINISHED)
+
+    def _deliverTheRest(self, end: End, isFinishing: bool) -> None:
+        """
+        Nobody listens to this end any more, but it may not have heard everything yet. A close now would
+        discard that, if there is input that nobody has read: so it is read, and dropped, until the
+        end finishes as well.
+        """
+        if not end.canHalfClose:
+            end.transport.unregisterProducer()
+            end.transport.loseConnection()
+            return
+        if not isFinishing:  # Twisted takes a second FIN, once the first is sent, for an error
+            self._finish(end)
+        end.resumeProducing()
+
+    def _finish(self, end: End) -> None:
+        """Send a FIN, behind everything else."""
+        # A producer still registered would be resumed instead.
+        end.transport.unregisterProducer()
+        end.transport.loseWriteConnection()
 
     def _other(self, end: End) -> End:
         return self._backend if end is self._client else self._client

@@ -1,0 +1,51 @@
+"""
+Keeps Twisted's listening ports from writing three lines for each client that finds no descriptor left: a
+flood of clients must not fill the disk as well.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.tcp import Port
+from twisted.logger import ILogObserver, LogEvent, Logger, globalLogPublisher
+from zope.interface import implementer
+
+from tinylb.logs import Summary
+
+
+@implementer(ILogObserver)
+class QuietAccepts:
+    """Hears what every listening port of this process logs about its accepting, and sums that up."""
+
+    _log = Logger()
+
+    def __init__(self, clock: IReactorTime) -> None:
+        self._summary = Summary(clock, 1.0, self._report)
+        self._former = Port._logger
+
+    def start(self) -> None:
+        """Take the ports' logger over. Twisted has no other way to hear of this."""
+        Port._logger = Logger(namespace=self._former.namespace, observer=self)
+
+    def stop(self) -> None:
+        """Give it back."""
+        Port._logger = self._former
+        self._summary.flush()
+        self._summary.cancel()
+
+    def __call__(self, event: LogEvent) -> None:
+        """See L{ILogObserver}."""
+        template = event.get("log_format") or ""
+        if template.startswith("EMFILE recovery"):
+            self._summary.add("too many open files")
+        elif template.startswith("Could not accept"):
+            self._summary.add(str(event.get("acceptError")))
+        elif "EMFILE" not in template:
+            globalLogPublisher(event)
+
+    def _report(self, counts: Counter[str]) -> None:
+        self._log.warn(
+            "{count} clients could not be accepted: {causes}", count=counts.total(), causes=", ".join(sorted(counts))
+        )
