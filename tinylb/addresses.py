@@ -93,6 +93,6 @@ def _name(host: str) -> str:
     """A host name as RFC 1123 has it; its last label is never all digits, which tells names from literals."""
     name = host.lower()
     labels = name.removesuffix(".").split(".")
-    if len(name) > 253 or not all(map(_LABEL.fullmatch, labels)) or labels[-1].isdigit():
+    if not host.isascii() or len(name) > 253 or not all(map(_LABEL.fullmatch, labels)) or labels[-1].isdigit():
         raise InvalidAddress(f"{quote(host)} is neither an IPv4 or IPv6 address nor a host name")
     return name

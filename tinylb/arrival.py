@@ -27,7 +27,7 @@ class Reception:
 
     @ivar refusal: asked at each arrival for a reason to refuse it.
     @ivar waiting: the arrivals that are being dialled for.
-    @ivar keepalive: see L{End.tune}.
+    @ivar keepalive: see L{tinylb.sockets.tune}.
     @ivar unserved: is told of each client that got no backend.
     """
 
@@ -80,10 +80,11 @@ class Arrival(Backlog):
         self._state = State.DIALING
         reception.waiting[self] = None
         end.pauseProducing()
-        end.tune(reception.keepalive)
-        end.watchErrors(reception.poller)
+        end.prepare(reception.poller, reception.keepalive)
         self._dial = reception.dialer.dial(reception.backendEnds, self._address)
         self._dial.addCallbacks(self._served, self._unserved).addErrback(self._failed)
+        if self._state is not State.DIALING:
+            self._dial.cancel()  # an observer of the first pick has stopped the balancer
 
     def broken(self, end: End) -> None:
         """The client has reset its connection."""
@@ -107,8 +108,7 @@ class Arrival(Backlog):
             backend.transport.abortConnection()
             return
         self._over()
-        backend.tune(self._reception.keepalive)
-        backend.watchErrors(self._reception.poller)
+        backend.prepare(self._reception.poller, self._reception.keepalive)
         Pair(self._reception.rules, connected, self._end, backend, self._address).open(self, backend.owner)
 
     def _unserved(self, failure: Failure) -> None:

@@ -69,6 +69,7 @@ class MonotonicClock:
         self._calls: list[DelayedCall] = []
         self._alarm: _Alarm | None = None
         self._alarmAt = float("inf")
+        self._isLate = False
 
     def seconds(self) -> float:
         """Seconds since some fixed moment."""
@@ -111,9 +112,11 @@ class MonotonicClock:
 
     def _rang(self) -> None:
         due, self._alarmAt = self._alarmAt, float("inf")
-        if time.monotonic() - due > LATE:
+        now = time.monotonic()
+        self._isLate = not self._isLate and now - due > LATE
+        if self._isLate:
             # What the kernel has kept for us meanwhile, connections and bytes, is heard first.
-            self._reactor.callLater(0, self._runDue)
+            self._setAlarm(now)
         else:
             self._runDue()
 

@@ -12,13 +12,13 @@ from twisted.internet.interfaces import (
     IProtocolFactory,
     IPushProducer,
     ISSLTransport,
-    ISystemHandle,
 )
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from tinylb.poller import ErrorPoller
+from tinylb.sockets import socketOf, tune
 
 
 class EndState(Enum):
@@ -83,11 +83,13 @@ class End(Protocol):
         self.state = EndState.OPEN
         self.paused = False
         self.count = 0
+        self._socket: socket.socket | None = None
         self._poller: ErrorPoller | None = None
         self._fd = -1
 
     def connectionMade(self) -> None:
         """See L{Protocol.connectionMade}."""
+        self._socket = socketOf(self.transport)
         self.owner.connected(self)
 
     def dataReceived(self, data: bytes) -> None:
@@ -97,7 +99,9 @@ class End(Protocol):
 
     def readConnectionLost(self) -> None:
         """The peer sent its FIN. Twisted may say so twice: resuming arms a half-closed transport again."""
-        if self.state is EndState.OPEN:
+        if self._hasFailed():
+            self.owner.broken(self)
+        elif self.state is EndState.OPEN:
             self.state = EndState.FINISHED
             self.owner.finished(self)
 
@@ -109,6 +113,7 @@ class End(Protocol):
         if self._poller is not None:
             self._poller.forget(self._fd)
             self._poller = None
+        self._socket = None
         self.owner.lost(self, reason)
 
     def pauseProducing(self) -> None:
@@ -124,48 +129,35 @@ class End(Protocol):
     def stopProducing(self) -> None:
         """The other connection is lost, which is the owner's business."""
 
-    def watchErrors(self, poller: ErrorPoller | None) -> None:
-        """Hear of a reset also while nothing is read."""
-        if poller is not None and ISystemHandle.providedBy(self.transport):
-            handle = self.transport.getHandle()
-            if isinstance(handle, socket.socket):
-                self._poller, self._fd = poller, handle.fileno()
+    def prepare(self, poller: ErrorPoller | None, keepalive: float) -> None:
+        """
+        Make the connection fit for being relayed.
+
+        @param poller: tells of a reset also while nothing is read.
+        @param keepalive: see L{tune}.
+        """
+        if self._socket is not None:
+            tune(self._socket, keepalive)
+            if poller is not None:
+                self._poller, self._fd = poller, self._socket.fileno()
                 poller.watch(self._fd, self._broken)
-
-    def tune(self, keepalive: float) -> None:
-        """
-        Set the options of a TCP socket: no delay for small writes, and probes to an idle peer.
-
-        @param keepalive: seconds of silence before the first probe; three follow, each a third of
-            that apart. 0: none.
-        """
-        handle = self.transport.getHandle() if ISystemHandle.providedBy(self.transport) else None
-        if not isinstance(handle, socket.socket) or handle.family not in (socket.AF_INET, socket.AF_INET6):
-            return
-        try:
-            _tune(handle, keepalive)
-        except OSError:
-            pass  # some systems refuse options once the peer has closed
 
     @property
     def canHalfClose(self) -> bool:
         """Not over TLS: Twisted cannot end one direction of it (its issue 5341)."""
         return not ISSLTransport.providedBy(self.transport)
 
+    def _hasFailed(self) -> bool:
+        """
+        Twisted takes a reset for a FIN when the transport waited only to write, and was told to read
+        again by somebody else in the same turn. A socket knows better.
+        """
+        return self._socket is not None and self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != 0
+
     def _broken(self) -> None:
         # A transport that reads finds out by itself, after what came before the reset.
         if self.paused or self.state is EndState.FINISHED:
             self.owner.broken(self)
-
-
-def _tune(handle: socket.socket, keepalive: float) -> None:
-    handle.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    if keepalive:
-        handle.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        handle.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, max(1, round(keepalive / 3)))
-        handle.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)
-        if hasattr(socket, "TCP_KEEPIDLE"):
-            handle.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, max(1, round(keepalive)))
 
 
 class Backlog:

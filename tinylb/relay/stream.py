@@ -103,16 +103,17 @@ class StreamRelay:
         """One connection is gone: the other follows, in the same manner."""
         state, end.state = end.state, EndState.LOST
         other = self._other(end)
-        isClean = reason.check(ConnectionDone) is not None
-        if not isClean:
-            self._relayed.cut(end)
+        if not self.isAborting:
+            isClean = reason.check(ConnectionDone) is not None
+            if not isClean:
+                self._relayed.cut(end)
+            if state is EndState.OPEN and not isClean:
+                self.abort()
+            elif other.state is EndState.OPEN:
+                self._relayed.closed(end)
+                self._deliverTheRest(other, isFinishing=state is EndState.FINISHED)
         if other.state is EndState.LOST:
             self._relayed.ended()
-        elif state is EndState.OPEN and not isClean:
-            self.abort()
-        elif other.state is EndState.OPEN:
-            self._relayed.closed(end)
-            self._deliverTheRest(other, isFinishing=state is EndState.FINISHED)
 
     def _deliverTheRest(self, end: End, isFinishing: bool) -> None:
         """

@@ -67,6 +67,7 @@ class MemoryTransport:
         self._hasFinished = False
         self._hasSeenFinish = False
         self._isScheduled = False
+        self._wantsToWrite = False
 
     def write(self, data: bytes) -> None:
         """See L{ITransport.write}."""
@@ -76,7 +77,7 @@ class MemoryTransport:
         if self._producer is not None and self._isPush and len(self._buffer) > CHUNK:
             self._hasPaused = True
             cast(IPushProducer, self._producer).pauseProducing()
-        self._schedule()
+        self._startWriting()
 
     def writeSequence(self, data: Iterable[bytes]) -> None:
         """See L{ITransport.writeSequence}."""
@@ -90,12 +91,12 @@ class MemoryTransport:
             self._lose(Failure(ConnectionDone()))
         self._isClosing = True
         self.isReading = False
-        self._schedule()
+        self._startWriting()
 
     def loseWriteConnection(self) -> None:
         """Half-close, behind what has been written."""
         self._isFinishing = True
-        self._schedule()
+        self._startWriting()
 
     def abortConnection(self) -> None:
         """Reset, one turn from now."""
@@ -117,7 +118,8 @@ class MemoryTransport:
     def unregisterProducer(self) -> None:
         """See L{IConsumer.unregisterProducer}."""
         self._producer = None
-        self._schedule()
+        if self._isClosing:
+            self._startWriting()
 
     def pauseProducing(self) -> None:
         """See L{IPushProducer.pauseProducing}."""
@@ -141,6 +143,10 @@ class MemoryTransport:
         """See L{ITransport.getPeer}."""
         return self._addresses[1]
 
+    def _startWriting(self) -> None:
+        self._wantsToWrite = True
+        self._schedule()
+
     def _schedule(self) -> None:
         if self._isConnected and not self._isScheduled:
             self._isScheduled = True
@@ -153,6 +159,12 @@ class MemoryTransport:
             self._readSome()
 
     def _sendSome(self) -> None:
+        if not self._wantsToWrite:
+            return
+        if self._buffer and not self._far._isConnected:
+            self._buffer.clear()
+            self._scheduleReset()  # nobody is there any more
+            return
         room = CHUNK - len(self._outgoing.data)
         if self._buffer and room > 0:
             self._outgoing.data += self._buffer[:room]
@@ -160,6 +172,7 @@ class MemoryTransport:
             self._far._schedule()
         if self._buffer or not self._isConnected:
             return
+        self._wantsToWrite = False
         if self._producer is not None and (self._hasPaused or not self._isPush):
             self._hasPaused = False
             cast(IPullProducer, self._producer).resumeProducing()
