@@ -19,9 +19,10 @@ from tinylb.events import (
     Verdict,
     VerdictChanged,
 )
+from tinylb.listeners import CannotListen
 from tinylb.policy import RoundRobin
 from tinylb.providers.file import FileProvider
-from tinylb.service import CannotListen, LoadBalancerService
+from tinylb.service import LoadBalancerService
 from tinylb.value import AlreadyWaiting, Value, Watcher, WatcherClosed
 
 __all__ = [

@@ -12,7 +12,7 @@ from twisted.internet.tcp import Port
 from twisted.logger import ILogObserver, LogEvent, Logger, globalLogPublisher
 from zope.interface import implementer
 
-from tinylb.logs import Summary
+from tinylb.logs import Summary, counted
 
 
 @implementer(ILogObserver)
@@ -23,15 +23,17 @@ class QuietAccepts:
 
     def __init__(self, clock: IReactorTime) -> None:
         self._summary = Summary(clock, 1.0, self._report)
-        self._former = Port._logger
+        self._former: Logger | None = getattr(Port, "_logger", None)
 
     def start(self) -> None:
-        """Take the ports' logger over. Twisted has no other way to hear of this."""
-        Port._logger = Logger(namespace=self._former.namespace, observer=self)
+        """Take the ports' logger over. It is not public, but there is no other way to it."""
+        if self._former is not None:
+            Port._logger = Logger(namespace=self._former.namespace, observer=self)
 
     def stop(self) -> None:
         """Give it back."""
-        Port._logger = self._former
+        if self._former is not None:
+            Port._logger = self._former
         self._summary.flush()
         self._summary.cancel()
 
@@ -47,5 +49,8 @@ class QuietAccepts:
 
     def _report(self, counts: Counter[str]) -> None:
         self._log.warn(
-            "{count} clients could not be accepted: {causes}", count=counts.total(), causes=", ".join(sorted(counts))
+            "{clients} could not be accepted: {causes}",
+            count=counts.total(),
+            clients=counted(counts.total(), "client"),
+            causes=", ".join(sorted(counts)),
         )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IAddress, IReactorTime
+from twisted.internet.interfaces import IAddress
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -18,6 +18,8 @@ from tinylb.events import ClientUnserved, CloseReason
 from tinylb.failures import DialError
 from tinylb.pair import Pair, PairRules
 from tinylb.poller import ErrorPoller
+
+_BACKEND_ENDS = BackendEnds()
 
 
 @dataclass(frozen=True)
@@ -38,8 +40,6 @@ class Reception:
     waiting: dict[Arrival, None]
     refusal: Callable[[], CloseReason | None]
     unserved: Callable[[ClientUnserved], None]
-    clock: IReactorTime
-    backendEnds: BackendEnds
 
 
 class State(Enum):
@@ -72,7 +72,7 @@ class Arrival(Backlog):
         """The client is here: find it a backend."""
         reception = self._reception
         self._end = end
-        self._since = reception.clock.seconds()
+        self._since = reception.rules.clock.seconds()
         refusal = reception.refusal()
         if refusal is not None:
             self._refuse(refusal, (), 0)
@@ -81,7 +81,7 @@ class Arrival(Backlog):
         reception.waiting[self] = None
         end.pauseProducing()
         end.prepare(reception.poller, reception.keepalive)
-        self._dial = reception.dialer.dial(reception.backendEnds, self._address)
+        self._dial = reception.dialer.dial(_BACKEND_ENDS, self._address)
         self._dial.addCallbacks(self._served, self._unserved).addErrback(self._failed)
         if self._state is not State.DIALING:
             self._dial.cancel()  # an observer of the first pick has stopped the balancer
@@ -143,5 +143,5 @@ class Arrival(Backlog):
             self._end.transport.loseConnection()
         else:
             self._end.transport.abortConnection()
-        waited = self._reception.clock.seconds() - self._since
+        waited = self._reception.rules.clock.seconds() - self._since
         self._reception.unserved(ClientUnserved(self._address, reason, causes, attempts, waited))

@@ -12,6 +12,7 @@ from zope.interface import implementer
 
 from tinylb.addresses import HostPort
 from tinylb.interfaces import IBackend
+from tinylb.names import namesReactor
 
 
 @implementer(IBackend)
@@ -71,8 +72,11 @@ class TCPBackend(EndpointBackend):
         draining: bool = False,
     ) -> None:
         self.address = HostPort.of(host, port)
-        kind = TCP4ClientEndpoint if self.address.isLiteral else HostnameEndpoint
-        endpoint = kind(reactor, self.address.host, port, timeout=None)  # type: ignore[arg-type]
+        endpoint: IStreamClientEndpoint
+        if self.address.isLiteral:
+            endpoint = TCP4ClientEndpoint(reactor, self.address.host, port, timeout=None)  # type: ignore[arg-type]
+        else:
+            endpoint = HostnameEndpoint(namesReactor(reactor), self.address.host, port, timeout=None)  # type: ignore[arg-type]
         super().__init__(str(self.address), endpoint, tier=tier, weight=weight, draining=draining)
 
 

@@ -9,13 +9,12 @@ from typing import Any, TypedDict
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime
 from twisted.internet.protocol import Factory
-from typing_extensions import Unpack
 
 from tinylb.arrival import Arrival, Reception
 from tinylb.backends import BackendSet, Member
 from tinylb.clock import monotonicClock, release
 from tinylb.dialer import Dialer
-from tinylb.ends import BackendEnds, End
+from tinylb.ends import End
 from tinylb.events import BackendsReplaced, ClientUnserved, CloseReason, TargetRemoved, Verdict, VerdictChanged
 from tinylb.interfaces import IPolicy
 from tinylb.logs import LogObserver
@@ -28,19 +27,7 @@ from tinylb.selection import Finding, Selection
 
 
 class BalancerOptions(TypedDict, total=False):
-    """
-    The options of a L{LoadBalancer}; times are seconds.
-
-    C{policy}: picks the next backend, an L{IPolicy}; by default L{RoundRobin}.
-    C{dialTimeout} (10): how long one client may wait in all.
-    C{attemptDelay} (0.25): how long to wait for one backend before trying the next beside it.
-    C{halfCloseTimeout} (300): the idle limit of a half-closed pair; 0 for none.
-    C{idleTimeout} (0): the idle limit of a pair; 0 for none.
-    C{keepalive} (30): silence before an idle peer is probed; 0 for never.
-    C{maxConnections} (no limit): clients beyond it are closed at once.
-    C{random}: gives numbers in [0, 1); where the policy begins.
-    C{clock}: monotonic; by default the one that goes with the reactor.
-    """
+    """The keyword options of a L{LoadBalancer}, for whoever passes them on."""
 
     policy: IPolicy
     dialTimeout: float
@@ -50,7 +37,7 @@ class BalancerOptions(TypedDict, total=False):
     keepalive: float
     maxConnections: int | None
     random: Callable[[], float]
-    clock: IReactorTime
+    clock: IReactorTime | None
 
 
 class LoadBalancer(Factory):
@@ -58,50 +45,72 @@ class LoadBalancer(Factory):
     Joins each client that connects to a backend of the current set, and ends every connection to
     a target the moment that target leaves the set.
 
+    Times are seconds.
+
     @param reactor: as clients and backends use it.
+    @param policy: picks the next backend, an L{IPolicy}.
+    @param dialTimeout: how long one client may wait in all.
+    @param attemptDelay: how long to wait for one backend before trying the next beside it.
+    @param halfCloseTimeout: the idle limit of a half-closed pair; 0 for none.
+    @param idleTimeout: the idle limit of a pair; 0 for none.
+    @param keepalive: silence before an idle peer is probed; 0 for never.
+    @param maxConnections: clients beyond it are closed at once; L{None} for no limit.
+    @param random: gives numbers in [0, 1); where the policy begins.
+    @param clock: monotonic; by default the one that goes with the reactor.
     @ivar observers: a list of L{IObserver <tinylb.interfaces.IObserver>}; the log is one of them.
     @ivar backends: the current set; empty until L{replaceBackends}.
     @ivar unserved: how many clients got no backend, by close reason.
+    @ivar clock: the clock.
     """
 
     noisy = False
 
-    def __init__(self, reactor: IReactorTime, **options: Unpack[BalancerOptions]) -> None:
-        clock = self._clock = options.get("clock") or monotonicClock(reactor)
-        self._log = LogObserver(clock)
-        self.observers = Observers([self._log])
+    def __init__(
+        self,
+        reactor: IReactorTime,
+        *,
+        policy: IPolicy | None = None,
+        dialTimeout: float = 10.0,
+        attemptDelay: float = 0.25,
+        halfCloseTimeout: float = 300.0,
+        idleTimeout: float = 0.0,
+        keepalive: float = 30.0,
+        maxConnections: int | None = None,
+        random: Callable[[], float] = systemRandom.random,
+        clock: IReactorTime | None = None,
+    ) -> None:
+        self.clock = clock = clock or monotonicClock(reactor)
+        self._logObserver = LogObserver(clock)
+        self.observers = Observers([self._logObserver])
         self.unserved = dict.fromkeys(CloseReason, 0)
         self._registry = Registry()
-        self._selection = Selection(
-            options.get("policy") or RoundRobin(), options.get("random", systemRandom.random), self._registry
-        )
-        self._maxConnections = options.get("maxConnections")
+        self._selection = Selection(policy or RoundRobin(), random, self._registry)
+        self._maxConnections = maxConnections
         self._stopping = False
         self._deadline: IDelayedCall | None = None
         self._waiting: dict[Arrival, None] = {}
+        self._poller = errorPoller(reactor)
         self._reception = Reception(
             dialer=Dialer(
                 clock,
                 self._selection,
                 self._registry,
-                timeout=options.get("dialTimeout", 10.0),
-                attemptDelay=options.get("attemptDelay", 0.25),
+                timeout=dialTimeout,
+                attemptDelay=attemptDelay,
                 tell=self.observers.tell,
             ),
             rules=PairRules(
                 clock=clock,
                 registry=self._registry,
                 tell=self.observers.tell,
-                idleTimeout=options.get("idleTimeout", 0.0),
-                halfCloseTimeout=options.get("halfCloseTimeout", 300.0),
+                idleTimeout=idleTimeout,
+                halfCloseTimeout=halfCloseTimeout,
             ),
-            poller=errorPoller(reactor),
-            keepalive=options.get("keepalive", 30.0),
+            poller=self._poller,
+            keepalive=keepalive,
             waiting=self._waiting,
             refusal=self._refusal,
             unserved=self._countUnserved,
-            clock=clock,
-            backendEnds=BackendEnds(),
         )
 
     @property
@@ -135,6 +144,7 @@ class LoadBalancer(Factory):
                 pairs = self._registry.abortPairs(target, CloseReason.TARGET_REMOVED)
                 dials = self._registry.abortAttempts(target, CloseReason.TARGET_REMOVED)
                 self.observers.tell(TargetRemoved(target, pairs, dials))
+            self._endTheDead()
 
     def setVerdict(self, target: str, verdict: Verdict, why: str) -> None:
         """
@@ -144,9 +154,8 @@ class LoadBalancer(Factory):
         """
         with self.observers.held():
             if self._selection.setFinding(target, Finding(verdict, why)):
-                dead = verdict is Verdict.DEAD and bool(self._selection.usable())
-                pairs = self._registry.abortPairs(target, CloseReason.TARGET_DEAD) if dead else 0
-                self.observers.tell(VerdictChanged(target, verdict, why, pairs))
+                ended = self._endTheDead()
+                self.observers.tell(VerdictChanged(target, verdict, why, ended.get(target, 0)))
 
     def describe(self) -> dict[str, Any]:
         """
@@ -157,7 +166,7 @@ class LoadBalancer(Factory):
         client to backend.
         """
         return {
-            "ready": bool(self._selection.usable()),
+            "ready": self._selection.isUsable(),
             "revision": self._selection.revision,
             "connections": self._registry.connections,
             "dialing": len(self._waiting),
@@ -176,11 +185,11 @@ class LoadBalancer(Factory):
         self._stopping = True
         for arrival in tuple(self._waiting):
             arrival.stop()
-        self._setDeadline(self._clock.callLater(seconds, self._abortAll))
+        self._setDeadline(self.clock.callLater(seconds, self._abortAll))
         return self._registry.whenEmpty().addCallback(self._drained)
 
     def resume(self) -> None:
-        """Serve clients again after L{drain}, or instead of it."""
+        """Serve clients again after L{drain}. What it has not aborted yet goes on."""
         self._stopping = False
         self._setDeadline(None)
 
@@ -189,6 +198,11 @@ class LoadBalancer(Factory):
         if former is not None:
             former.cancel()
 
+    def _endTheDead(self) -> dict[str, int]:
+        """Those that were spared for want of anything better go as soon as something is usable."""
+        dead = self._selection.dead() if self._selection.isUsable() else ()
+        return {target: self._registry.abortPairs(target, CloseReason.TARGET_DEAD) for target in dead}
+
     def _abortAll(self) -> None:
         self._deadline = None
         for record in self._registry:
@@ -196,10 +210,10 @@ class LoadBalancer(Factory):
 
     def _drained(self, _: None) -> None:
         self._setDeadline(None)
-        self._log.close()
-        release(self._clock)
-        if self._reception.poller is not None:
-            self._reception.poller.release()
+        self._logObserver.close()
+        release(self.clock)
+        if self._poller is not None:
+            self._poller.release()
 
     def _refusal(self) -> CloseReason | None:
         if self._stopping:
@@ -214,7 +228,7 @@ class LoadBalancer(Factory):
 
     def _describeMember(self, member: Member) -> dict[str, Any]:
         record = self._registry.record(member.target)
-        finding = self._selection.verdict(member)
+        finding = self._selection.findingOf(member)
         return {
             "id": member.id,
             "target": member.target,

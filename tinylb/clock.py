@@ -23,6 +23,8 @@ from zope.interface import implementer
 
 # A timer this late (seconds) shows that the process was busy or stopped, and says nothing about a peer.
 LATE = 0.1
+# From so many cancelled calls on the heap is cleared of them, when they are the greater part.
+MANY = 50
 # What a kernel timer takes for certain. An alarm that rings too early is set again.
 _FURTHEST = 2.0**31
 
@@ -58,8 +60,8 @@ class _Alarm(Protocol):
 class MonotonicClock:
     """
     C{callLater} and C{seconds} on the monotonic clock. The calls lie in a heap, and one alarm is set
-    for the earliest. Cancelled ones stay until their time, so that a connection's timers, nearly
-    always cancelled, cost no system call.
+    for the earliest. A cancelled one leaves the alarm as it is, so that a connection's timers,
+    nearly always cancelled, cost no system call.
     """
 
     _log = Logger()
@@ -70,6 +72,7 @@ class MonotonicClock:
         self._alarm: _Alarm | None = None
         self._alarmAt = float("inf")
         self._isLate = False
+        self._cancellations = 0
 
     def seconds(self) -> float:
         """Seconds since some fixed moment."""
@@ -78,7 +81,7 @@ class MonotonicClock:
     def callLater(self, delay: float, callable: Callable[..., Any], *args: object, **kw: object) -> IDelayedCall:
         """See L{IReactorTime.callLater}."""
         due = time.monotonic() + delay
-        call = DelayedCall(due, callable, args, kw, _leaveInHeap, self._sooner, time.monotonic)
+        call = DelayedCall(due, callable, args, kw, self._cancelled, self._sooner, time.monotonic)
         heappush(self._calls, call)
         self._setAlarm(due)
         return call
@@ -92,6 +95,14 @@ class MonotonicClock:
         if not self.getDelayedCalls():
             self._calls.clear()
             self._closeAlarm()
+
+    def _cancelled(self, call: DelayedCall) -> None:
+        """It is skipped when its time comes, unless there are many such before that."""
+        self._cancellations += 1
+        if self._cancellations > MANY and self._cancellations > len(self._calls) // 2:
+            self._cancellations = 0
+            self._calls = [each for each in self._calls if each is not call and each.active()]
+            heapify(self._calls)
 
     def _sooner(self, call: DelayedCall) -> None:
         heapify(self._calls)
@@ -144,10 +155,6 @@ class MonotonicClock:
 
 
 _clocks: WeakValueDictionary[PosixReactorBase, MonotonicClock] = WeakValueDictionary()
-
-
-def _leaveInHeap(call: DelayedCall) -> None:
-    """A cancelled call is skipped when its time comes."""
 
 
 def _newAlarm(reactor: PosixReactorBase, ring: Callable[[], None]) -> _Alarm:

@@ -86,8 +86,9 @@ class Attempt:
 
     def buildProtocol(self, addr: IAddress) -> IProtocol | None:
         """See L{IProtocolFactory}. L{None} when somebody else was first, or the target is gone."""
-        if self.state is State.TRYING and self.dial.claim(self):
-            self.protocol = self.dial.factory.buildProtocol(addr)
+        if self.state is not State.TRYING or not self.dial.claim(self):
+            return None
+        self.protocol = self.dial.factory.buildProtocol(addr)
         return self.protocol
 
     def doStart(self) -> None:
@@ -142,7 +143,10 @@ class Dial:
         self._advancing = True
         try:
             while self._state is State.TRYING:
-                candidate = self._rules.selection.pick(self.tried, self._rules.room.isAt)
+                if len(self._attempts) == ATTEMPTS_PER_CLIENT and self._rules.selection.remain(self.tried):
+                    self._giveUpLongest()
+                    continue
+                candidate = self._rules.selection.pick(self.tried, self._rules.room.hasRoom)
                 if candidate is None:
                     self._nobodyToPick()
                     break
@@ -169,11 +173,14 @@ class Dial:
     def moveOn(self, attempt: Attempt) -> None:
         """The attempt's target is gone, though the connection may have been made already: find another."""
         self.drop(attempt)
-        self._state = State.TRYING
+        if self._state is State.CLAIMED:
+            self._state = State.TRYING
         self.advance()
 
     def drop(self, attempt: Attempt) -> None:
         """End an attempt, whatever it was doing."""
+        if attempt.state is State.OVER:
+            return
         protocol, connecting = attempt.protocol, attempt.connecting
         self._over(attempt)
         if connecting is not None:
@@ -182,11 +189,6 @@ class Dial:
 
     def _try(self, candidate: Candidate) -> Attempt:
         rules = self._rules
-        if len(self._attempts) == ATTEMPTS_PER_CLIENT:
-            longest = next(iter(self._attempts))
-            self.drop(longest)
-            self._blame(longest, DialFailure.OVERTAKEN, "no answer")
-            self._tellFailures()
         attempt = Attempt(self, candidate, rules.clock.seconds())
         self.tried.add(candidate.target)
         self._attempts[attempt] = None
@@ -204,6 +206,12 @@ class Dial:
             attempt.connecting = connecting
         connecting.addCallbacks(self._connected, self._failed, callbackArgs=(attempt,), errbackArgs=(attempt,))
         return attempt
+
+    def _giveUpLongest(self) -> None:
+        longest = next(iter(self._attempts))
+        self.drop(longest)
+        self._blame(longest, DialFailure.OVERTAKEN, "no answer")
+        self._tellFailures()
 
     def _setTimer(self) -> None:
         clock = self._rules.clock
@@ -269,7 +277,7 @@ class Dial:
         attempt.protocol = attempt.connecting = None
         del self._attempts[attempt]
         self._rules.registry.removeAttempt(attempt)
-        self._rules.room.isMade(attempt.target)
+        self._rules.room.freed(attempt.target)
 
     def _timedOut(self) -> None:
         for attempt in tuple(self._attempts):

@@ -38,7 +38,7 @@ class Dialer:
         attemptDelay: float,
         tell: Callable[[Event], None],
     ) -> None:
-        self._rules = DialRules(clock, selection, registry, Room(), timeout, max(attemptDelay, 0.001), tell)
+        self._rules = DialRules(clock, selection, registry, Room(clock), timeout, max(attemptDelay, 0.001), tell)
 
     def dial(self, factory: IProtocolFactory, client: IAddress | None = None) -> Deferred[Connected]:
         """

@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from tinylb.poller import ErrorPoller
-from tinylb.sockets import socketOf, tune
+from tinylb.sockets import passHalfClose, socketOf, tune
 
 
 class EndState(Enum):
@@ -90,6 +90,7 @@ class End(Protocol):
     def connectionMade(self) -> None:
         """See L{Protocol.connectionMade}."""
         self._socket = socketOf(self.transport)
+        passHalfClose(self.transport, self)
         self.owner.connected(self)
 
     def dataReceived(self, data: bytes) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import random as systemRandom
 from collections.abc import Callable
 from datetime import datetime, timezone
+from typing import Any
 
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -32,12 +35,13 @@ class Follower:
         clock: IReactorTime,
         provider: IProvider,
         take: Callable[[BackendSet], None],
-        random: Callable[[], float],
+        random: Callable[[], float] = systemRandom.random,
     ) -> None:
         self._clock = clock
         self._provider = provider
         self._take = take
         self._random = random
+        self._isFollowing = False
         self._watcher: IWatcher | None = None
         self._retry: IDelayedCall | None = None
         self._backoff = 1.0
@@ -46,11 +50,12 @@ class Follower:
 
     def start(self) -> None:
         """Watch. A set that is there already has been taken when this returns."""
-        self._watcher = self._provider.watch()
+        self._isFollowing = True
         self._getNext()
 
     def stop(self) -> None:
         """Watch no more."""
+        self._isFollowing = False
         retry, self._retry = self._retry, None
         if retry is not None:
             retry.cancel()
@@ -68,11 +73,15 @@ class Follower:
 
     def _getNext(self) -> None:
         self._retry = None
-        if self._watcher is not None:
-            self._watcher.get().addCallback(self._got).addErrback(self._failed)
+        maybeDeferred(self._get).addCallback(self._got).addErrback(self._failed)
+
+    def _get(self) -> Deferred[Any]:
+        if self._watcher is None:
+            self._watcher = self._provider.watch()
+        return self._watcher.get()
 
     def _got(self, published: BackendSet) -> None:
-        if self._watcher is None:
+        if not self._isFollowing:
             return
         self._take(published if isinstance(published, BackendSet) else BackendSet(published))
         self._changed = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
@@ -83,7 +92,7 @@ class Follower:
         self._getNext()
 
     def _failed(self, failure: Failure) -> None:
-        if self._watcher is None:
+        if not self._isFollowing:
             return
         error = f"{type(failure.value).__name__}: {failure.getErrorMessage()}"
         if error != self._error:

@@ -84,19 +84,19 @@ class LogObserver:
         elif isinstance(event, ClientUnserved):
             if event.reason not in _SILENT:
                 # Sorted: which backend a client tried first makes no other trouble of it.
-                causes = "; ".join(sorted(event.causes))
+                causes = _firstOf(sorted(event.causes), 3, "; ")
                 self._unserved.add(f"{event.reason.value} ({causes})" if causes else event.reason.value)
         elif isinstance(event, BackendsReplaced):
             self._logBackends(event)
         elif isinstance(event, TargetRemoved):
             if event.pairs or event.dials:
                 self._log.info(
-                    "Target {target} removed: {ended} ended, {moved} sent elsewhere",
+                    "Target {target} removed: {ended} ended, {cancelled} cancelled",
                     target=event.target,
                     pairs=event.pairs,
                     dials=event.dials,
-                    ended=_counted(event.pairs, "connection"),
-                    moved=_counted(event.dials, "dial"),
+                    ended=counted(event.pairs, "connection"),
+                    cancelled=counted(event.dials, "dial"),
                 )
         elif isinstance(event, VerdictChanged):
             self._log.info(
@@ -105,7 +105,7 @@ class LogObserver:
                 verdict=event.verdict.value,
                 why=event.why,
                 pairs=event.pairs,
-                ended=_counted(event.pairs, "connection"),
+                ended=counted(event.pairs, "connection"),
             )
 
     def close(self) -> None:
@@ -127,7 +127,7 @@ class LogObserver:
             "Backend set {revision}: {size}; {changes}",
             revision=event.revision,
             backends=dict(event.backends),
-            size=_counted(len(event.backends), "backend"),
+            size=counted(len(event.backends), "backend"),
             changes="; ".join(told),
         )
 
@@ -135,15 +135,16 @@ class LogObserver:
         self._log.warn(
             "{clients} could not be served: {causes}",
             count=counts.total(),
-            clients=_counted(counts.total(), "client"),
+            clients=counted(counts.total(), "client"),
             causes=_spellOut(counts),
         )
 
     def _logFailures(self, counts: Counter[str]) -> None:
-        self._log.warn("{dials} failed: {causes}", dials=_counted(counts.total(), "dial"), causes=_spellOut(counts))
+        self._log.warn("{dials} failed: {causes}", dials=counted(counts.total(), "dial"), causes=_spellOut(counts))
 
 
-def _counted(count: int, what: str) -> str:
+def counted(count: int, what: str) -> str:
+    """How many, in words that fit one as well as many."""
     return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
@@ -152,7 +153,10 @@ def _named(id: str, target: str) -> str:
 
 
 def _spellOut(counts: Counter[str], most: int = 5) -> str:
-    shown = [f"{count} x {what}" for what, count in counts.most_common(most)]
-    if len(counts) > most:
-        shown.append(f"and {len(counts) - most} more causes")
-    return ", ".join(shown)
+    return _firstOf([f"{count} x {what}" for what, count in counts.most_common()], most, ", ")
+
+
+def _firstOf(texts: list[str], most: int, separator: str) -> str:
+    """A line stays a line, however many backends there are."""
+    more = [f"and {len(texts) - most} more"] if len(texts) > most else []
+    return separator.join(texts[:most] + more)

@@ -17,14 +17,19 @@ from tinylb.backends import BackendSet
 
 
 def isLocalAddress(host: str) -> bool:
-    """Whether an address literal is one of this machine's: a socket can be bound to it then."""
+    """
+    Whether an address literal is one of this machine's: it would be reached from itself. Nothing is sent.
+    That a socket can be bound to it says nothing where C{ip_nonlocal_bind} is set, as keepalived wants it.
+    """
+    if ip_address(host).is_loopback:
+        return True
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         with socket.socket(family, socket.SOCK_DGRAM) as probe:
-            probe.bind((host, 0))
+            probe.connect((host, 9))
+            return ip_address(probe.getsockname()[0]) == ip_address(host)
     except OSError:
         return False
-    return True
 
 
 class OwnAddresses:

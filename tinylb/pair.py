@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from operator import itemgetter
 
 from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime
 
@@ -132,21 +133,20 @@ class Pair:
         if limits:
             if self._timer is not None:
                 self._timer.cancel()
-            due = self._relay.active + min(limits)
+            due = self._relay.active + limits[0][0]
             self._timer = self._rules.clock.callLater(max(0.0, due - self._rules.clock.seconds()), self._checkIdle)
 
-    def _limits(self) -> dict[float, CloseReason]:
-        limits = {self._rules.idleTimeout: CloseReason.IDLE_TIMEOUT}
+    def _limits(self) -> list[tuple[float, CloseReason]]:
+        """Those that hold now, the shortest first; of two equal ones, the one that says more."""
+        limits = [(self._rules.idleTimeout, CloseReason.IDLE_TIMEOUT)]
         if self._firstToClose is not None:
-            limits[self._rules.halfCloseTimeout] = CloseReason.HALF_CLOSE_TIMEOUT
-        limits.pop(0, None)
-        return limits
+            limits.insert(0, (self._rules.halfCloseTimeout, CloseReason.HALF_CLOSE_TIMEOUT))
+        return sorted((limit for limit in limits if limit[0]), key=itemgetter(0))
 
     def _checkIdle(self) -> None:
         self._timer = None
-        limits = self._limits()
-        shortest = min(limits)
+        shortest, reason = self._limits()[0]
         if self._rules.clock.seconds() >= self._relay.active + shortest:
-            self.abort(limits[shortest])
+            self.abort(reason)
         else:
             self._setTimer()

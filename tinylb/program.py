@@ -17,7 +17,8 @@ from twisted.python.failure import Failure
 
 from tinylb.accepts import QuietAccepts
 from tinylb.clock import monotonicClock
-from tinylb.service import CannotListen, LoadBalancerService
+from tinylb.listeners import CannotListen
+from tinylb.service import LoadBalancerService
 
 
 class CannotStart(Exception):
@@ -36,15 +37,6 @@ class Process:
 
     pidfile: str | None
     isSilent: bool
-
-
-def wrongUsage(line: str) -> SystemExit:
-    """
-    Raised, it ends the program with C{line} on standard error and status 1. Twisted's own
-    C{UsageError} would print the whole help, and C{twist} would exit with 64.
-    """
-    printable = "".join(each if each.isprintable() else repr(each)[1:-1] for each in line)
-    return SystemExit(f"tinylb: {printable}")
 
 
 class Program(Service):
@@ -102,7 +94,7 @@ class Program(Service):
             failure.raiseException()
         self._log.critical("{line}", line=self._explain(failure.value))
         self._reactor.stop()
-        self._reactor.addSystemEventTrigger("after", "shutdown", _exitWithFailure)
+        self._reactor.addSystemEventTrigger("after", "shutdown", self._exit, 1)
 
     def _explain(self, error: CannotListen) -> str:
         return f"--listen {self._listen[error.number]}: {error}"
@@ -117,12 +109,17 @@ class Program(Service):
             self._isStopping = True
             self._reactor.callFromThread(self._stop, signal.Signals(number).name)
             return
+        self._exit(0)
+
+    def _exit(self, status: int) -> None:
+        """End now. twistd, to which this does not come back, would remove its pid file."""
         if self._process.pidfile:
             try:
                 os.unlink(self._process.pidfile)
             except OSError:
                 pass
-        os._exit(0)
+        sys.stdout.flush()
+        os._exit(status)
 
     def _stop(self, name: str) -> None:
         described = self._balancer.describe()
@@ -141,8 +138,3 @@ def _inOneLine(kind: type[BaseException], error: BaseException, traceback: Trace
         print(f"tinylb: {error}", file=sys.__stderr__)  # the other one goes to the log by now
     else:
         sys.__excepthook__(kind, error, traceback)
-
-
-def _exitWithFailure() -> None:
-    sys.stdout.flush()
-    os._exit(1)

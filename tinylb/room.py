@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from twisted.internet.interfaces import IReactorTime
+
 from tinylb.selection import Candidate
 
 # A black hole holds each attempt for the whole attempt delay. Beyond the bound clients go elsewhere.
@@ -20,12 +22,18 @@ class Waiting(Protocol):
 
 
 class Room:
-    """The queue of dials for which every target they have not tried is at its bound."""
+    """
+    The queue of dials for which every target they have not tried is at its bound.
 
-    def __init__(self) -> None:
+    @param clock: room is handed over in a turn of its own, not in the midst of whatever made it.
+    """
+
+    def __init__(self, clock: IReactorTime) -> None:
+        self._clock = clock
         self._queue: dict[Waiting, None] = {}
+        self._freed: list[str] = []
 
-    def isAt(self, candidate: Candidate) -> bool:
+    def hasRoom(self, candidate: Candidate) -> bool:
         """Whether there may be another attempt at a candidate's target."""
         return len(candidate.record.attempts) < ATTEMPTS_PER_TARGET
 
@@ -37,10 +45,18 @@ class Room:
         """The dial waits no longer."""
         self._queue.pop(dial, None)
 
-    def isMade(self, target: str) -> None:
-        """An attempt is over: who has waited longest, and can use the room, gets it."""
-        for dial in self._queue:
-            if target not in dial.tried:
-                self.leave(dial)
-                dial.advance()
-                return
+    def freed(self, target: str) -> None:
+        """An attempt at a target is over."""
+        if self._queue:
+            self._freed.append(target)
+            if len(self._freed) == 1:
+                self._clock.callLater(0, self._handOver)
+
+    def _handOver(self) -> None:
+        """Who has waited longest, and can use the room, gets it."""
+        freed, self._freed = self._freed, []
+        for target in freed:
+            for dial in self._queue:
+                if target not in dial.tried:
+                    dial.advance()  # and so it leaves the queue, which is not looked at any further
+                    break

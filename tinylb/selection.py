@@ -99,19 +99,20 @@ class Selection:
         """What is known of a target; it is ready until something else is known."""
         return self._findings.get(target, Finding())
 
-    def verdict(self, member: Member) -> Finding:
+    def findingOf(self, member: Member) -> Finding:
         """What is known of a member: its target's finding, unless it is itself draining."""
         if member.draining:
             return Finding(Verdict.DRAINING, "the provider says so")
         return self.finding(member.target)
 
-    def usable(self) -> frozenset[str]:
-        """The targets that can be expected to serve."""
-        return frozenset(
-            member.target
-            for member in self.backends.members
-            if self.verdict(member).verdict in (Verdict.READY, Verdict.RESTING)
-        )
+    def isUsable(self) -> bool:
+        """Whether there is a backend that can be expected to serve."""
+        usable = (Verdict.READY, Verdict.RESTING)
+        return any(self.findingOf(member).verdict in usable for member in self.backends.members)
+
+    def dead(self) -> frozenset[str]:
+        """The targets that are known to be dead."""
+        return frozenset(target for target, found in self._findings.items() if found.verdict is Verdict.DEAD)
 
     def pick(self, without: Container[str], usable: Callable[[Candidate], bool]) -> Candidate | None:
         """
@@ -136,9 +137,11 @@ class Selection:
         preference = list(Verdict)
 
         def rank(member: Member) -> tuple[int, int]:
-            return preference.index(self.verdict(member).verdict), member.tier
+            return preference.index(self.findingOf(member).verdict), member.tier
 
-        eligible = [member for member in self.backends.members if self.verdict(member).verdict is not Verdict.DRAINING]
+        eligible = [
+            member for member in self.backends.members if self.findingOf(member).verdict is not Verdict.DRAINING
+        ]
         self._groups = [
             [Candidate(each, self.backends[each.id], self._registry.record(each.target)) for each in group]
             for _, group in groupby(sorted(eligible, key=rank), key=rank)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import random as systemRandom
 from collections.abc import Iterable, Sequence
 from enum import Enum
 from typing import Any
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
-from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IAddress, IListeningPort, IReactorTime, IStreamServerEndpoint
+from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.interfaces import IAddress, IReactorTime, IStreamServerEndpoint
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from typing_extensions import Unpack
@@ -18,23 +16,11 @@ from typing_extensions import Unpack
 from tinylb.addresses import spell
 from tinylb.backends import BackendSet
 from tinylb.balancer import BalancerOptions, LoadBalancer
-from tinylb.clock import monotonicClock
 from tinylb.follower import Follower
 from tinylb.interfaces import IProvider
+from tinylb.listeners import Listeners
 from tinylb.outcome import Outcome
 from tinylb.ownaddress import OwnAddresses
-
-
-class CannotListen(Exception):
-    """
-    An endpoint could not be listened on; the message says why.
-
-    @ivar number: which of the service's endpoints, counted from 0.
-    """
-
-    def __init__(self, number: int, why: str) -> None:
-        super().__init__(why)
-        self.number = number
 
 
 class State(Enum):
@@ -71,31 +57,28 @@ class LoadBalancerService(Service):
         self._endpoints = [endpoint] if IStreamServerEndpoint.providedBy(endpoint) else list(endpoint)
         self._drain = drain
         self._state = State.STOPPED
-        self._ports: list[IListeningPort] = []
-        self._own = OwnAddresses(())
         self._leftOut: tuple[str, ...] = ()
         self._published: BackendSet | None = None
-        self._listening = Outcome()
+        self._listeners = Listeners(self._endpoints, self._opened)
         self._ready = Outcome()
-        clock = options.get("clock") or monotonicClock(reactor)
-        self._follower = Follower(clock, provider, self._take, options.get("random", systemRandom.random))
+        self._follower = Follower(self.balancer.clock, provider, self._take)
 
     @property
     def hosts(self) -> Sequence[IAddress]:
         """The addresses listened on, in the order of the endpoints."""
-        return [port.getHost() for port in self._ports]
+        return self._listeners.hosts
 
     def whenListening(self) -> Deferred[None]:
         """
         @return: a L{Deferred} that fires when every endpoint is listened on, or fails with
-            L{CannotListen}.
+            L{CannotListen <tinylb.listeners.CannotListen>}.
         """
-        return self._listening.when()
+        return self._listeners.outcome.when()
 
     def whenReady(self) -> Deferred[None]:
         """
         @return: a L{Deferred} that fires when every endpoint is listened on and the first set is in
-            force, or fails with L{CannotListen}.
+            force, or fails with L{CannotListen <tinylb.listeners.CannotListen>}.
         """
         return self._ready.when()
 
@@ -112,7 +95,7 @@ class LoadBalancerService(Service):
         """
         See L{Service.startService}.
 
-        @raise CannotListen: when that is known at once. Otherwise L{whenListening} tells.
+        @raise tinylb.listeners.CannotListen: when that is known at once. Otherwise L{whenListening} tells.
         """
         Service.startService(self)
         self._begin()
@@ -126,51 +109,44 @@ class LoadBalancerService(Service):
         Service.stopService(self)
         self._state = State.STOPPED
         self._follower.stop()
-        return self._stopListening().addCallback(lambda _: self.balancer.drain(self._drain))
+        ended = DeferredList([self._listeners.close(), self.balancer.drain(self._drain)])
+        return ended.addCallback(lambda _: None)
 
     def _begin(self) -> None:
         if self._state is State.STARTED:
             return
         self._state = State.STARTED
-        if self._listening.isKnown:
-            self._listening, self._ready = Outcome(), Outcome()
+        if self._listeners.outcome.isKnown:
+            self._listeners, self._ready = Listeners(self._endpoints, self._opened), Outcome()
         self.balancer.resume()
         self._follower.start()
-        listen = [maybeDeferred(each.listen, self.balancer) for each in self._endpoints]
-        listening = DeferredList(listen, consumeErrors=True)
-        listening.addCallback(self._listened)
         failures: list[Failure] = []
-        self.whenListening().addErrback(failures.append)
+        listening = self._listeners.outcome.when()
+        listening.addCallbacks(self._listening, self._cannotListen, errbackArgs=(failures,))
+        self._listeners.open(self.balancer)
         if failures:
             failures[0].raiseException()
 
-    def _listened(self, results: list[tuple[bool, Any]]) -> None:
-        self._ports = [port for isListening, port in results if isListening]
-        failed = [(number, why) for number, (isListening, why) in enumerate(results) if not isListening]
-        if self._state is State.STOPPED:
-            self._stopListening()
-        elif failed:
-            self._state = State.STOPPED
-            self._follower.stop()
-            self._stopListening()
-            error = Failure(CannotListen(failed[0][0], _why(failed[0][1])))
-            self._listening.fail(error)
-            self._ready.fail(error)
-        else:
-            self._log.info("Listening on {hosts}", hosts=", ".join(map(spell, self.hosts)))
-            self._own = OwnAddresses(self.hosts)
-            self._listening.succeed()
-            if self._published is not None:
-                self._take(self._published)
+    def _opened(self) -> None:
+        """From now on connections to one more address come back to us."""
+        if self._published is not None:
+            self._take(self._published)
 
-    def _stopListening(self) -> Deferred[Any]:
-        ports, self._ports = self._ports, []
-        return DeferredList([maybeDeferred(port.stopListening) for port in ports], consumeErrors=True)
+    def _listening(self, _: None) -> None:
+        self._log.info("Listening on {hosts}", hosts=", ".join(map(spell, self.hosts)))
+        if self._published is not None:
+            self._ready.succeed()
+
+    def _cannotListen(self, failure: Failure, failures: list[Failure]) -> None:
+        failures.append(failure)
+        self._ready.fail(failure)
+        self._state = State.STOPPED
+        self._follower.stop()
 
     def _take(self, published: BackendSet) -> None:
         """A set is in force without the members that would lead back to this very balancer."""
         self._published = published
-        backends, leftOut = self._own.leaveOut(published)
+        backends, leftOut = OwnAddresses(self.hosts).leaveOut(published)
         if leftOut != self._leftOut:
             self._leftOut = leftOut
             for id in leftOut:
@@ -180,14 +156,5 @@ class LoadBalancerService(Service):
                     target=published[id].target,
                 )
         self.balancer.replaceBackends(backends)
-        if self._ports:
+        if self._listeners.outcome.isKnown:
             self._ready.succeed()
-
-
-def _why(failure: Failure) -> str:
-    error = failure.value
-    if isinstance(error, CannotListenError):
-        error = error.socketError
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror.lower()
-    return f"cannot listen: {failure.getErrorMessage() or type(failure.value).__name__}"

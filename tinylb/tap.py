@@ -20,7 +20,7 @@ from tinylb.backends import BackendSet, TCPBackend
 from tinylb.interfaces import IPolicy, IProvider
 from tinylb.limits import clientsFor, raiseDescriptorLimit
 from tinylb.policy import RoundRobin
-from tinylb.program import Process, Program, wrongUsage
+from tinylb.program import Process, Program
 from tinylb.providers.file import BackendsFileError, FileProvider
 from tinylb.service import LoadBalancerService
 from tinylb.value import Value
@@ -32,6 +32,15 @@ POLICIES: dict[str, Callable[[], IPolicy]] = {"round-robin": RoundRobin}
 BACKLOG = 1024
 # The endpoints that take a backlog; others have a listening socket already, or a syntax of their own.
 _WITH_BACKLOG = re.compile("(haproxy:)?(tcp|tcp6|unix|ssl|tls):", re.IGNORECASE)
+
+
+def wrongUsage(line: str) -> SystemExit:
+    """
+    Raised, it ends the program with C{line} on standard error and status 1. Twisted's own
+    C{UsageError} would print the whole help, and C{twist} would exit with 64.
+    """
+    printable = "".join(each if each.isprintable() else repr(each)[1:-1] for each in line)
+    return SystemExit(f"tinylb: {printable}")
 
 
 class Options(TwistedOptions):

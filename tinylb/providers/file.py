@@ -16,7 +16,7 @@ from zope.interface import implementer
 
 from tinylb.addresses import HostPort, quote
 from tinylb.backends import BackendSet, EndpointBackend, TCPBackend
-from tinylb.clock import monotonicClock
+from tinylb.clock import monotonicClock, release
 from tinylb.interfaces import IBackend, IDescribed, IProvider
 from tinylb.providers.backendsfile import Entry, InvalidBackends, parseBackends
 from tinylb.providers.notify import Notifier
@@ -28,8 +28,12 @@ REREAD = 2.0
 SETTLE = 0.02
 """Seconds from a notification to the reading of the file, so that a burst of them is read once."""
 
-RETRIES = (0.05, 0.1, 0.2, 0.4)
-"""Seconds until what could not be read is tried again, before it is called an error: somebody may be writing."""
+PATIENCE = 0.75
+"""Seconds for which what cannot be read or is invalid is tried again, before it is called an error: somebody may
+be writing it."""
+
+RETRY = 0.1
+"""Seconds between those tries."""
 
 LARGEST = 16 * 1024 * 1024
 
@@ -65,7 +69,7 @@ class FileProvider:
         self._backends: dict[str, IBackend] = {}
         self._error: str | None = None
         self._changed: str | None = None
-        self._tries = 0
+        self._doubt: tuple[object, float] | None = None
         self._next: IDelayedCall | None = None
 
     def watch(self) -> Watcher[BackendSet]:
@@ -78,26 +82,30 @@ class FileProvider:
 
     def load(self) -> BackendSet:
         """
-        Read the file now; nothing is published.
+        Read the file now. Should it be invalid when it is watched, this is the set to begin with.
 
         @raise BackendsFileError: when that is not possible.
         """
         try:
-            return BackendSet(self._build(parseBackends(self._read())))
+            self._take(self._read())
         except (OSError, InvalidBackends) as error:
             raise BackendsFileError(self._explain(error)) from None
+        return BackendSet(self._backends)
 
     def _start(self) -> None:
+        if self._entries is not None:
+            self._value.set(BackendSet(self._backends))
         self._look()
 
     def _stop(self) -> None:
         self._notifier.stop()
         self._schedule(None)
-        self._content = None
+        release(self._clock)
 
     def _notified(self) -> None:
-        self._tries = 0
-        self._schedule(SETTLE)
+        """A look that is due soon is not put off: in a busy folder it would never come."""
+        if self._next is None or self._next.getTime() > self._clock.seconds() + SETTLE:
+            self._schedule(SETTLE)
 
     def _schedule(self, delay: float | None) -> None:
         pending, self._next = self._next, None
@@ -110,21 +118,30 @@ class FileProvider:
         self._next = None
         # Before the file is read: a change in between is notified, and read again.
         self._notifier.start()
+        content: object = None
         try:
-            self._readAndPublish()
+            content = self._read()
+            isNew = self._take(content)
         except (OSError, InvalidBackends) as error:
-            # The error stays known by its text, the content does not: it is read anew each time.
-            self._content = None
-            if self._tries < len(RETRIES):
-                self._tries += 1
-                self._schedule(RETRIES[self._tries - 1])
-                return
-            self._fail(self._explain(error))
+            isDoubtful = self._isDoubtful(content)
+            self._schedule(RETRY if isDoubtful else REREAD)
+            if not isDoubtful:
+                self._fail(self._explain(error))
         except Exception:
             self._log.failure("{path} could not be taken", path=str(self.path))
+            self._schedule(REREAD)
         else:
-            self._tries = 0
-        self._schedule(REREAD)
+            self._schedule(REREAD)
+            self._succeed()
+            if isNew:
+                self._value.set(BackendSet(self._backends))
+
+    def _isDoubtful(self, content: object) -> bool:
+        """Whether what is wrong may still be somebody's unfinished writing."""
+        now = self._clock.seconds()
+        if self._doubt is None or self._doubt[0] != content:
+            self._doubt = content, now
+        return now < self._doubt[1] + PATIENCE
 
     def _read(self) -> bytes:
         with open(self.path, "rb", opener=_withoutWaiting) as file:
@@ -135,22 +152,21 @@ class FileProvider:
             raise InvalidBackends(f"is larger than {LARGEST >> 20} MiB; a JSON file of backends is expected")
         return content
 
-    def _readAndPublish(self) -> None:
-        content = self._read()
+    def _take(self, content: bytes) -> bool:
+        """
+        @return: whether this is another set than before.
+        @raise InvalidBackends: when it is none, and nothing has changed.
+        """
         if content == self._content:
-            return
+            return False
         entries = parseBackends(content)
         isNew = entries != self._entries
         if isNew:
-            backends = self._build(entries)
-        self._content = content
-        if self._error is not None:
-            self._log.info("{path} is valid again", path=str(self.path))
-            self._error = None
-        if isNew:
-            self._entries, self._backends = entries, backends
+            self._backends = self._build(entries)
+            self._entries = entries
             self._changed = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
-            self._value.set(BackendSet(backends))
+        self._content = content
+        return isNew
 
     def _build(self, entries: dict[str, Entry]) -> dict[str, IBackend]:
         """Backends that stay as they were stay the same objects."""
@@ -163,7 +179,14 @@ class FileProvider:
     def _fail(self, error: str) -> None:
         if error != self._error:
             self._error = error
-            self._log.error("{error}; the last good set stays in force", error=error)
+            stays = "nobody can be served" if self._entries is None else "the last good set stays in force"
+            self._log.error("{error}; {stays}", error=error, stays=stays)
+
+    def _succeed(self) -> None:
+        self._doubt = None
+        if self._error is not None:
+            self._error = None
+            self._log.info("{path} is valid again", path=str(self.path))
 
     def _explain(self, error: OSError | InvalidBackends) -> str:
         if isinstance(error, FileNotFoundError):

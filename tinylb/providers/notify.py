@@ -80,7 +80,11 @@ def _watch(reactor: Any, folder: Path, notified: Callable[[object, FilePath[byte
     from twisted.internet import inotify
 
     notify = inotify.INotify(reactor)
-    notify.startReading()
     changes = inotify.IN_CLOSE_WRITE | inotify.IN_MODIFY | inotify.IN_CREATE | inotify.IN_DELETE | inotify.IN_MOVED
-    notify.watch(FilePath(str(folder)), mask=changes | inotify.IN_ATTRIB, callbacks=[notified])
+    try:
+        notify.watch(FilePath(str(folder)), mask=changes | inotify.IN_ATTRIB, callbacks=[notified])
+    except inotify.INotifyError:
+        notify.loseConnection()
+        raise
+    notify.startReading()
     return notify

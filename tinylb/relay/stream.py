@@ -64,8 +64,9 @@ class StreamRelay:
     def abort(self) -> None:
         """End both connections with a reset, whatever is unsent."""
         self.isAborting = True
-        self._client.transport.abortConnection()
-        self._backend.transport.abortConnection()
+        for end in (self._client, self._backend):
+            if end.state is not EndState.LOST:  # Twisted's TLS transports cannot be aborted then
+                end.transport.abortConnection()
 
     def connected(self, end: End) -> None:
         """Ends come here connected."""
@@ -87,9 +88,8 @@ class StreamRelay:
             self._relayed.halfClosed(end)
         else:
             # Both halves are closed, which does not close a socket yet.
-            for each in (other, end):
-                each.transport.unregisterProducer()
-                each.transport.loseConnection()
+            self._close(other)
+            self._close(end)
 
     def broken(self, end: End) -> None:
         """The peer has reset a connection that nobody reads from."""
@@ -112,6 +112,8 @@ class StreamRelay:
             elif other.state is EndState.OPEN:
                 self._relayed.closed(end)
                 self._deliverTheRest(other, isFinishing=state is EndState.FINISHED)
+            else:
+                self._close(other)
         if other.state is EndState.LOST:
             self._relayed.ended()
 
@@ -122,8 +124,7 @@ class StreamRelay:
         end finishes as well.
         """
         if not end.canHalfClose:
-            end.transport.unregisterProducer()
-            end.transport.loseConnection()
+            self._close(end)
             return
         if not isFinishing:  # Twisted takes a second FIN, once the first is sent, for an error
             self._finish(end)
@@ -134,6 +135,11 @@ class StreamRelay:
         # A producer still registered would be resumed instead.
         end.transport.unregisterProducer()
         end.transport.loseWriteConnection()
+
+    def _close(self, end: End) -> None:
+        """Close, behind everything else."""
+        end.transport.unregisterProducer()
+        end.transport.loseConnection()
 
     def _other(self, end: End) -> End:
         return self._backend if end is self._client else self._client

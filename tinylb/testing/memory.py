@@ -94,7 +94,11 @@ class MemoryTransport:
         self._startWriting()
 
     def loseWriteConnection(self) -> None:
-        """Half-close, behind what has been written."""
+        """Half-close, behind what has been written. A second time, once the FIN is sent, breaks the connection."""
+        if self._hasFinished:
+            self._far._scheduleReset()
+            self._scheduleReset()
+            return
         self._isFinishing = True
         self._startWriting()
 
@@ -129,6 +133,7 @@ class MemoryTransport:
         """See L{IPushProducer.resumeProducing}."""
         if self._isConnected and not self._isClosing:
             self.isReading = True
+            self._hasSeenFinish = False  # Twisted would report it once more
             self._schedule()
 
     def stopProducing(self) -> None:

@@ -1,0 +1,97 @@
+"""The endpoints of a service, listened on from a start to the stop that follows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IAddress, IListeningPort, IProtocolFactory, IStreamServerEndpoint
+from twisted.python.failure import Failure
+
+from tinylb.outcome import Outcome
+
+
+class CannotListen(Exception):
+    """
+    An endpoint could not be listened on; the message says why.
+
+    @ivar number: which of the service's endpoints, counted from 0.
+    """
+
+    def __init__(self, number: int, why: str) -> None:
+        super().__init__(why)
+        self.number = number
+
+
+class Listeners:
+    """
+    Listens on all of its endpoints, or in the end on none.
+
+    @param opened: called for each that is listened on.
+    @ivar outcome: when all are, or L{CannotListen}.
+    """
+
+    def __init__(self, endpoints: Sequence[IStreamServerEndpoint], opened: Callable[[], None]) -> None:
+        self.outcome = Outcome()
+        self._endpoints = endpoints
+        self._told = opened
+        self._ports: dict[int, IListeningPort] = {}
+        self._isClosed = False
+        self._failure: CannotListen | None = None
+
+    @property
+    def hosts(self) -> list[IAddress]:
+        """The addresses listened on, in the order of the endpoints."""
+        return [self._ports[number].getHost() for number in sorted(self._ports)]
+
+    def open(self, factory: IProtocolFactory) -> None:
+        """Begin to listen, and call back; L{outcome} tells when that is done."""
+        opening: list[Deferred[None]] = []
+        for number, endpoint in enumerate(self._endpoints):
+            listening = maybeDeferred(endpoint.listen, factory)
+            opening.append(listening.addCallback(self._opened, number).addErrback(self._failed, number))
+        DeferredList(opening).addCallback(self._done)
+
+    def close(self) -> Deferred[None]:
+        """
+        Listen no more. An endpoint that is only about to listen is closed as soon as it does: not all can
+        be cancelled.
+
+        @return: a L{Deferred} that fires when nothing is listened on.
+        """
+        self._isClosed = True
+        self.outcome.fail(Failure(CannotListen(0, "stopped before it was listened on")))
+        return self._closePorts().addCallback(lambda _: None)
+
+    def _opened(self, port: IListeningPort, number: int) -> None:
+        self._ports[number] = port
+        if self._isClosed:
+            self._closePorts()
+        else:
+            self._told()
+
+    def _failed(self, failure: Failure, number: int) -> None:
+        if self._failure is None:
+            self._failure = CannotListen(number, _why(failure))
+
+    def _done(self, _: object) -> None:
+        if self._failure is None:
+            self.outcome.succeed()
+        else:
+            self._closePorts()
+            self.outcome.fail(Failure(self._failure))
+
+    def _closePorts(self) -> Deferred[Any]:
+        ports, self._ports = self._ports, {}
+        return DeferredList([maybeDeferred(port.stopListening) for port in ports.values()], consumeErrors=True)
+
+
+def _why(failure: Failure) -> str:
+    error = failure.value
+    if isinstance(error, CannotListenError):
+        error = error.socketError
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
+    return f"cannot listen: {failure.getErrorMessage() or type(failure.value).__name__}"
