@@ -68,6 +68,7 @@ class FileProvider:
         self._entries: dict[str, Entry] | None = None
         self._backends: dict[str, IBackend] = {}
         self._error: str | None = None
+        self._reported: tuple[str, object] | None = None
         self._changed: str | None = None
         self._doubt: tuple[object, float] | None = None
         self._next: IDelayedCall | None = None
@@ -126,7 +127,7 @@ class FileProvider:
             isDoubtful = self._isDoubtful(content)
             self._schedule(RETRY if isDoubtful else REREAD)
             if not isDoubtful:
-                self._fail(self._explain(error))
+                self._fail(self._explain(error), content)
         except Exception:
             self._log.failure("{path} could not be taken", path=str(self.path))
             self._schedule(REREAD)
@@ -176,8 +177,10 @@ class FileProvider:
             for id, entry in entries.items()
         }
 
-    def _fail(self, error: str) -> None:
-        if error != self._error:
+    def _fail(self, error: str, content: object) -> None:
+        """Once for each thing that is wrong, and for each change that did not mend it."""
+        if (error, content) != self._reported:
+            self._reported = error, content
             self._error = error
             stays = "nobody can be served" if self._entries is None else "the last good set stays in force"
             self._log.error("{error}; {stays}", error=error, stays=stays)
@@ -185,7 +188,7 @@ class FileProvider:
     def _succeed(self) -> None:
         self._doubt = None
         if self._error is not None:
-            self._error = None
+            self._error = self._reported = None
             self._log.info("{path} is valid again", path=str(self.path))
 
     def _explain(self, error: OSError | InvalidBackends) -> str:
