@@ -11,7 +11,8 @@ from twisted.internet.interfaces import IAddress
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from tinylb.dial import Connected, abandon
+from tinylb.attempt import abandon
+from tinylb.dial import Connected
 from tinylb.dialer import Dialer
 from tinylb.ends import BackendEnds, Backlog, End
 from tinylb.events import ClientUnserved, CloseReason

@@ -1,17 +1,16 @@
-"""One client's search for a backend, and the attempts it is made of."""
+"""One client's search for a backend."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import Enum
 
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IAddress, IDelayedCall, IProtocol, IProtocolFactory, IReactorTime
 from twisted.python.failure import Failure
-from zope.interface import implementer
 
-from tinylb.events import BackendPicked, CloseReason, DialFailed, DialFailure, Event
+from tinylb.attempt import Attempt, State, abandon
+from tinylb.events import BackendPicked, DialFailed, DialFailure, Event
 from tinylb.failures import AllFailed, DialCancelled, DialTimeout, NoBackends, explain
 from tinylb.registry import Registry
 from tinylb.room import Room
@@ -58,51 +57,6 @@ class DialRules:
     timeout: float
     attemptDelay: float
     tell: Callable[[Event], None]
-
-
-class State(Enum):
-    """How far an attempt, or a whole dial, is."""
-
-    TRYING = "trying"
-    CLAIMED = "claimed"  # the connection is made and has its protocol; the Deferred is yet to fire
-    OVER = "over"
-
-
-@implementer(IProtocolFactory)
-class Attempt:
-    """
-    One attempt to connect to one backend. It is the factory that the backend's endpoint asks for a
-    protocol, which is the very moment the connection is made: the first attempt that is asked wins.
-    """
-
-    def __init__(self, dial: Dial, candidate: Candidate, started: float) -> None:
-        self.dial = dial
-        self.candidate = candidate
-        self.target = candidate.target
-        self.started = started
-        self.state = State.TRYING
-        self.protocol: IProtocol | None = None
-        self.connecting: Deferred[IProtocol] | None = None
-
-    def buildProtocol(self, addr: IAddress) -> IProtocol | None:
-        """See L{IProtocolFactory}. L{None} when somebody else was first, or the target is gone."""
-        if self.state is not State.TRYING or not self.dial.claim(self):
-            return None
-        self.protocol = self.dial.factory.buildProtocol(addr)
-        return self.protocol
-
-    def doStart(self) -> None:
-        """Nothing to do, and nothing to log."""
-
-    def doStop(self) -> None:
-        """Nothing to do, and nothing to log."""
-
-    def abort(self, reason: CloseReason) -> bool:
-        """The target is gone: the attempt ends, and its client is dialled elsewhere."""
-        ended = self.state is not State.OVER
-        if ended:
-            self.dial.moveOn(self)
-        return ended
 
 
 class Dial:
@@ -302,10 +256,3 @@ class Dial:
         timer, self._timer = self._timer, None
         if timer is not None:
             timer.cancel()
-
-
-def abandon(protocol: IProtocol | None) -> None:
-    """Reset a connection that nobody wants any more; it has not carried a byte."""
-    transport = getattr(protocol, "transport", None)
-    if transport is not None:
-        transport.abortConnection()

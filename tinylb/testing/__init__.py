@@ -13,7 +13,8 @@ from tinylb.testing.kit import (
     MemoryPort,
     Recorder,
 )
-from tinylb.testing.memory import MemoryPeer, MemoryTransport, join
+from tinylb.testing.memory import MemoryTransport, join
+from tinylb.testing.peer import MemoryPeer
 
 __all__ = [
     "Behaviour",

@@ -23,7 +23,8 @@ from tinylb.backends import BackendSet
 from tinylb.balancer import LoadBalancer
 from tinylb.events import Event
 from tinylb.interfaces import IBackend, IObserver
-from tinylb.testing.memory import MemoryPeer, join
+from tinylb.testing.memory import join
+from tinylb.testing.peer import MemoryPeer
 from tinylb.value import Value
 
 

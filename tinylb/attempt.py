@@ -1,0 +1,77 @@
+"""One attempt to connect to one backend."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IAddress, IProtocol, IProtocolFactory
+from zope.interface import implementer
+
+from tinylb.events import CloseReason
+from tinylb.selection import Candidate
+
+
+class Search(Protocol):
+    """What an attempt belongs to: a dial."""
+
+    factory: IProtocolFactory
+
+    def claim(self, attempt: Attempt) -> bool:
+        """An attempt has its connection. Whether it wins by that."""
+
+    def moveOn(self, attempt: Attempt) -> None:
+        """An attempt's target is gone: end it, and find another."""
+
+
+class State(Enum):
+    """How far an attempt, or a whole dial, is."""
+
+    TRYING = "trying"
+    CLAIMED = "claimed"  # the connection is made and has its protocol; the Deferred is yet to fire
+    OVER = "over"
+
+
+@implementer(IProtocolFactory)
+class Attempt:
+    """
+    One attempt to connect to one backend. It is the factory that the backend's endpoint asks for a
+    protocol, which is the very moment the connection is made: the first attempt that is asked wins.
+    """
+
+    def __init__(self, dial: Search, candidate: Candidate, started: float) -> None:
+        self.dial = dial
+        self.candidate = candidate
+        self.target = candidate.target
+        self.started = started
+        self.state = State.TRYING
+        self.protocol: IProtocol | None = None
+        self.connecting: Deferred[IProtocol] | None = None
+
+    def buildProtocol(self, addr: IAddress) -> IProtocol | None:
+        """See L{IProtocolFactory}. L{None} when somebody else was first, or the target is gone."""
+        if self.state is not State.TRYING or not self.dial.claim(self):
+            return None
+        self.protocol = self.dial.factory.buildProtocol(addr)
+        return self.protocol
+
+    def doStart(self) -> None:
+        """Nothing to do, and nothing to log."""
+
+    def doStop(self) -> None:
+        """Nothing to do, and nothing to log."""
+
+    def abort(self, reason: CloseReason) -> bool:
+        """The target is gone: the attempt ends, and its client is dialled elsewhere."""
+        ended = self.state is not State.OVER
+        if ended:
+            self.dial.moveOn(self)
+        return ended
+
+
+def abandon(protocol: IProtocol | None) -> None:
+    """Reset a connection that nobody wants any more; it has not carried a byte."""
+    transport = getattr(protocol, "transport", None)
+    if transport is not None:
+        transport.abortConnection()
