@@ -1,0 +1,50 @@
+"""What C{make run} starts: the demo backends, and tinylb in front of them."""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+PORT = 6443
+EXAMPLES = Path(__file__).parent
+FILE = os.path.relpath(EXAMPLES / "backends.json")
+
+GUIDE = f"""
+Three backends, and tinylb in front of them on 127.0.0.1:{PORT}. In another terminal:
+
+    curl 127.0.0.1:{PORT}               # several times: they take turns
+    curl -N 127.0.0.1:{PORT}/stream     # a connection that stays open
+
+Now edit {FILE}: delete the line of the backend that streams, and save. Its connection ends at
+once, and new ones go to the others; put the line back, and it takes its turn again. A file that is not valid
+(mind the commas) changes nothing. Ctrl-C ends everything.
+"""
+
+
+def checkPort() -> None:
+    """Before anything is started; tinylb would say so too, below a page of other lines."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", PORT))
+        except OSError as error:
+            sys.exit(f"tinylb cannot listen on 127.0.0.1:{PORT}: {error.strerror}")
+
+
+def startBackends() -> None:
+    """They get a session of their own, so that Ctrl-C leaves them there until tinylb has ended."""
+    command = [sys.executable, str(EXAMPLES / "demo_backends.py")]
+    backends = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, start_new_session=True)
+    assert backends.stdout is not None
+    if not backends.stdout.readline():
+        sys.exit(1)  # they have said why
+
+
+checkPort()
+startBackends()
+twistd = Path(sys.executable).with_name("twistd")
+tinylb = ["tinylb", "--listen", f"tcp:{PORT}:interface=127.0.0.1", "--backends-file", FILE]
+print(GUIDE, "\n$ twistd -n ", " ".join(tinylb), "\n", sep="", flush=True)
+# In place of this process: tinylb gets every signal itself, and is the parent that the backends end with.
+os.execv(twistd, [str(twistd), "-n", "--pidfile=", *tinylb])

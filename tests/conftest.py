@@ -1,0 +1,106 @@
+"""What a test leaves behind: nothing. An unhandled error, a delayed call, a reader or a descriptor fails it."""
+
+from __future__ import annotations
+
+import gc
+import os
+import unittest
+from collections.abc import Iterator
+from typing import cast
+
+import pytest
+import pytest_twisted
+from twisted.internet import reactor as installedReactor
+from twisted.internet.posixbase import PosixReactorBase
+from twisted.internet.task import deferLater
+from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogBeginner, globalLogPublisher
+from zope.interface import implementer
+
+reactor = cast(PosixReactorBase, installedReactor)
+
+TURNS = 200
+"""How many turns of the reactor, 10 ms apart, things may take to close once a test is over."""
+
+
+def pytest_sessionstart() -> None:
+    """Until logging begins, Twisted keeps each event for whoever comes, and with it what failed."""
+    globalLogBeginner.beginLoggingTo([], discardBuffer=True, redirectStandardIO=False)
+
+
+def pytest_collection_finish() -> None:
+    """Nothing imported will ever be garbage: without it, looking for garbage after each test is quick."""
+    gc.collect()
+    gc.freeze()
+
+
+@implementer(ILogObserver)
+class UnhandledErrors:
+    """An observer of Twisted's log that keeps the text of each failure; a failure itself keeps what failed alive."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def __call__(self, event: LogEvent) -> None:
+        failure = event.get("log_failure")
+        if failure is not None:
+            self.texts.append(f"unhandled: {formatEvent(event)}\n{failure.getTraceback()}")
+
+
+@pytest.fixture(autouse=True)
+def nothingLeftBehind(request: pytest.FixtureRequest) -> Iterator[None]:
+    """
+    Trial's own tests see to what is logged while they run, expected errors among it, and never run
+    the reactor: they get the checks that need no turn of it, and no time.
+    """
+    usesReactor = not (request.cls and issubclass(request.cls, unittest.TestCase))
+    errors = UnhandledErrors()
+    if usesReactor:
+        _turn()  # the first one starts the reactor, which opens what it needs for itself
+        globalLogPublisher.addObserver(errors)
+    before = _held()
+    yield
+    if not usesReactor:
+        globalLogPublisher.addObserver(errors)
+    gc.collect()
+    if usesReactor:
+        for _ in range(TURNS):
+            if before.keys() >= _held().keys():
+                break
+            _turn()
+        gc.collect()
+    left = [f"left behind: {what}" for key, what in _held().items() if key not in before]
+    globalLogPublisher.removeObserver(errors)
+    if left or errors.texts:
+        pytest.fail("\n".join(left + errors.texts), pytrace=False)
+
+
+def _turn() -> None:
+    pytest_twisted.blockon(deferLater(reactor, 0.01))
+
+
+def _held() -> dict[object, str]:
+    """All that the reactor waits for and the process has open, with a description of each."""
+    held: dict[object, str] = {}
+    for call in reactor.getDelayedCalls():
+        held[call] = str(call)
+    for reader in reactor.getReaders():
+        held["reader", reader] = f"reader {reader!r}"
+    for writer in reactor.getWriters():
+        held["writer", writer] = f"writer {writer!r}"
+    return {**held, **_descriptors()}
+
+
+def _descriptors() -> dict[object, str]:
+    """Named with what they lead to, since numbers are used again. Twisted keeps one in reserve, at the null device."""
+    folder = "/proc/self/fd"
+    if not os.path.isdir(folder):
+        return {}
+    found: dict[object, str] = {}
+    for number in os.listdir(folder):
+        try:
+            where = os.readlink(f"{folder}/{number}")
+        except OSError:
+            continue  # that with which the folder was listed
+        if where != os.devnull:
+            found["descriptor", number, where] = f"descriptor {number}, {where}"
+    return found

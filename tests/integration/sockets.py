@@ -1,0 +1,148 @@
+"""One end of a connection, as a plain blocking socket on this machine's real network stack."""
+
+from __future__ import annotations
+
+import socket
+import struct
+from collections.abc import Callable
+from enum import Enum
+from typing import cast
+
+from twisted.internet import reactor as installedReactor
+from twisted.internet.defer import Deferred
+from twisted.internet.posixbase import PosixReactorBase
+from twisted.internet.task import deferLater
+from twisted.internet.threads import deferToThread
+
+reactor = cast(PosixReactorBase, installedReactor)
+
+PATIENCE = 10.0
+"""Seconds after which a test gives up. Nothing waits for them to pass."""
+
+QUIET = 0.3
+"""Seconds without a byte after which a connection counts as held up."""
+
+ZEROS = memoryview(bytes(64 << 20))
+"""More than all buffers between two ends hold."""
+
+Address = tuple[str, int] | str
+"""Of a TCP socket, or the path of a UNIX one."""
+
+
+async def eventually(condition: Callable[[], bool], what: str, within: float = PATIENCE) -> None:
+    """Let the reactor turn until C{condition} holds."""
+    start = reactor.seconds()
+    while not condition():
+        assert reactor.seconds() - start < within, f"not within {within} s: {what}"
+        await deferLater(reactor, 0.002)
+
+
+class Ending(Enum):
+    """How a connection ends, as its peer sees it."""
+
+    FIN = "fin"
+    RESET = "reset"
+
+
+class Peer:
+    """
+    One end of a connection. What may have to wait for the other end runs in a thread, and begins at once.
+
+    @ivar address: its own.
+    """
+
+    def __init__(self, connection: socket.socket) -> None:
+        connection.settimeout(PATIENCE)
+        self.socket = connection
+        self.address: Address = connection.getsockname()
+
+    def send(self, data: bytes | memoryview) -> Deferred[None]:
+        """Send all of it."""
+        return deferToThread(self.socket.sendall, data)
+
+    def receive(self, count: int) -> Deferred[bytes]:
+        """Exactly so many bytes."""
+        return deferToThread(self._receive, count)
+
+    def receiveToEnd(self) -> Deferred[tuple[bytes, Ending]]:
+        """Everything up to the end, and how that was."""
+        return deferToThread(self._receiveToEnd)
+
+    def finish(self) -> None:
+        """Send a FIN, and go on listening."""
+        self.socket.shutdown(socket.SHUT_WR)
+
+    def reset(self) -> None:
+        """Reset the connection. Nobody may be using it in a thread."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.socket.close()
+
+    def close(self) -> None:
+        """Close both directions; whoever receives in a thread is woken."""
+        try:
+            self.socket.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass  # it has ended already
+        self.socket.close()
+
+    def fill(self, data: memoryview = ZEROS) -> Deferred[int]:
+        """Send until nothing more is taken for a moment, which must be before the end; fires with how much that was."""
+        return deferToThread(self._fill, data)
+
+    def takeWhatIsThere(self) -> bytes:
+        """What the kernel has for it, without waiting and without a turn of the reactor."""
+        data = bytearray()
+        self.socket.setblocking(False)
+        try:
+            while chunk := self.socket.recv(1 << 20):
+                data += chunk
+        except BlockingIOError:
+            pass
+        finally:
+            self.socket.settimeout(PATIENCE)
+        return bytes(data)
+
+    def _receive(self, count: int) -> bytes:
+        data = bytearray()
+        while len(data) < count:
+            chunk = self.socket.recv(count - len(data))
+            assert chunk, f"the connection ended after {len(data)} of {count} bytes"
+            data += chunk
+        return bytes(data)
+
+    def _fill(self, data: memoryview) -> int:
+        self.socket.settimeout(QUIET)
+        sent = 0
+        try:
+            while sent < len(data):
+                sent += self.socket.send(data[sent:])
+        except TimeoutError:
+            return sent
+        finally:
+            self.socket.settimeout(PATIENCE)
+        raise AssertionError(f"all of {sent} bytes were taken")
+
+    def _receiveToEnd(self) -> tuple[bytes, Ending]:
+        data = bytearray()
+        while True:
+            try:
+                chunk = self.socket.recv(1 << 16)
+            except ConnectionResetError:
+                return bytes(data), Ending.RESET
+            if not chunk:
+                return bytes(data), Ending.FIN
+            data += chunk
+
+
+def connect(address: Address) -> Peer:
+    """A client of whatever listens there; the kernel accepts it without anybody's help."""
+    family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
+    connection = socket.socket(family)
+    peer = Peer(connection)
+    try:
+        connection.connect(address)
+    except BaseException:
+        connection.close()
+        raise
+    peer.address = connection.getsockname()
+    return peer

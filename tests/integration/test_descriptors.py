@@ -1,0 +1,41 @@
+"""Running out of descriptors passes, and is no backend's fault."""
+
+from __future__ import annotations
+
+import pytest
+import pytest_twisted
+from twisted.internet.threads import deferToThread
+
+from tests.integration.bench import Bench
+from tests.integration.process import BalancerProcess
+from tests.integration.servers import NamedServer
+from tinylb import DialFailure
+
+
+async def _isServed(process: BalancerProcess) -> bool:
+    """Whether a new client, which stays, gets a backend."""
+    client = process.connect()
+    try:
+        return await deferToThread(client.socket.recv, 5) == b"name\n"
+    except ConnectionResetError:
+        return False
+
+
+@pytest.mark.parametrize("few", [48, 49], ids=["even", "odd"])
+@pytest_twisted.ensureDeferred
+async def test_descriptorsRunOut(bench: Bench, few: int) -> None:
+    """
+    Clients for whom there is no descriptor are closed, the others go on; when descriptors are free again, accepts
+    resume by themselves; and the backend is not blamed (row 17). The last descriptor is a client's or a backend's.
+    """
+    process = await bench.start({"a": bench.add(NamedServer("name"))}, descriptors=few)
+    served = [await _isServed(process) for _ in range(few)]
+    assert served.count(True) > few // 4
+    assert served.count(False) > few // 4
+    assert {told["kind"] for told in process.told("DialFailed")} <= {str(DialFailure.LOCAL)}
+    process.closeClients()
+    while (await process.describe())["connections"]:
+        pass
+    assert [await _isServed(process) for _ in range(5)] == [True] * 5
+    (backend,) = (await process.describe())["backends"]
+    assert (backend["failed"], backend["state"]) == (0, "ready")

@@ -1,0 +1,128 @@
+"""What a test of the program needs: tinylb as a process, servers behind it and clients before it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Any
+
+from tests.program.peers import Address, Client, Server, parseAddress
+from tests.program.processes import SCRIPTS, Process
+
+LOOPBACK = "tcp:0:interface=127.0.0.1"
+
+RUNNERS: dict[str, list[str | Path]] = {
+    "twistd": [SCRIPTS / "twistd", "-n", "--pidfile=", "tinylb"],
+    # It would write JSON where nobody looks on.
+    "twist": [SCRIPTS / "twist", "--log-format=text", "tinylb"],
+}
+
+NOISE = re.compile(r"Traceback|Unhandled error|Starting factory|Stopping factory")
+"""What tinylb never says, whatever a test does to it."""
+
+
+class Tinylb(Process):
+    """tinylb, running."""
+
+    addresses: list[Address]
+
+    def listening(self) -> None:
+        """Wait until it accepts."""
+        spelled = self.waitFor(r"Listening on (.+)$")[1]
+        self.addresses = [parseAddress(each) for each in spelled.split(", ")]
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where it listens first."""
+        address = self.addresses[0]
+        assert isinstance(address, tuple)
+        return address
+
+    @property
+    def url(self) -> str:
+        """The same for curl."""
+        host, port = self.address
+        return f"http://{host}:{port}/"
+
+    def waitForSet(self, revision: int) -> None:
+        """Wait until it has taken a set."""
+        self.waitFor(rf"Backend set {revision}: ")
+
+
+class Stage:
+    """
+    Starts things, and ends them together with the test. tinylb may have said nothing of L{NOISE}.
+
+    @ivar folder: an empty folder of the test's own; programs run in it.
+    @ivar file: a backends file in it, once L{write} has been called.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.file = folder / "backends.json"
+        self._started: list[Tinylb] = []
+        self._stack = ExitStack()
+
+    def run(self, *command: str | Path, **options: Any) -> Process:
+        """Start a program; see L{Process}."""
+        return self._stack.enter_context(closing(Process(command, self.folder, **options)))
+
+    def launch(self, *arguments: str | Path, runner: str = "twistd", **options: Any) -> Tinylb:
+        """Start tinylb with these arguments."""
+        tinylb = self._stack.enter_context(closing(Tinylb([*RUNNERS[runner], *arguments], self.folder, **options)))
+        self._started.append(tinylb)
+        return tinylb
+
+    def balance(self, *arguments: str | Path, listen: str = LOOPBACK, **options: Any) -> Tinylb:
+        """Start tinylb and wait until it listens."""
+        tinylb = self.launch("--listen", listen, *arguments, **options)
+        tinylb.listening()
+        return tinylb
+
+    def follow(self, *arguments: str | Path, **options: Any) -> Tinylb:
+        """The same over the backends file."""
+        return self.balance("--backends-file", self.file, *arguments, **options)
+
+    def server(self, name: str, host: str = "127.0.0.1", port: int = 0) -> Server:
+        """A backend."""
+        return self._stack.enter_context(closing(Server(name, host, port)))
+
+    def servers(self, *names: str) -> dict[str, Server]:
+        """Several, and the backends file names them."""
+        servers = {name: self.server(name) for name in names}
+        self.write(servers)
+        return servers
+
+    def client(self, where: Tinylb | Address) -> Client:
+        """A client."""
+        return self._stack.enter_context(closing(Client(where.address if isinstance(where, Tinylb) else where)))
+
+    def nameOf(self, tinylb: Tinylb) -> str:
+        """Who serves a new client; empty when nobody does."""
+        with closing(Client(tinylb.address)) as client:
+            return client.line()
+
+    def write(self, backends: Mapping[str, Server | str]) -> None:
+        """Replace the backends file by a rename, as a careful program does."""
+        self.writeText(spell(backends))
+
+    def writeText(self, content: str) -> None:
+        """The same with any content."""
+        new = self.file.with_name("backends.json.new")
+        new.write_text(content)
+        new.rename(self.file)
+
+    def close(self) -> None:
+        """End everything. Those who listen are the last to go."""
+        self._stack.close()
+        for tinylb in self._started:
+            assert not NOISE.search(tinylb.output), f"{tinylb.command} said:\n{tinylb.output}"
+
+
+def spell(backends: Mapping[str, Server | str]) -> str:
+    """The content of a backends file."""
+    targets = {id: each.target if isinstance(each, Server) else each for id, each in backends.items()}
+    return json.dumps({"backends": targets})

@@ -1,0 +1,213 @@
+"""The examples run as they stand, but for the ports: those may be taken on the machine that tests."""
+
+from __future__ import annotations
+
+import random
+import re
+import signal
+import socket
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.program.peers import Client
+from tests.program.processes import ROOT, SCRIPTS, Process, waitUntil
+from tests.program.stage import Stage
+
+PORTS = (6443, 6444, 6445, 6446, 6480, 7101, 7102, 7103)
+
+
+class Examples:
+    """A copy of the examples in which every port is moved by the same distance, to where they are free."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.folder = stage.folder / "examples"
+        self._stage = stage
+        self._distance = next(d for d in iter(lambda: random.randrange(1000, 20000), 0) if all(map(isFree, moved(d))))
+        self.folder.mkdir()
+        for source in (ROOT / "examples").iterdir():
+            if source.is_file():
+                text = re.sub(r"\b(64[48]\d|710\d)\b", lambda found: str(self.port(int(found[0]))), source.read_text())
+                (self.folder / source.name).write_text(text)
+
+    def port(self, port: int) -> int:
+        """Where a port has gone."""
+        return port + self._distance
+
+    def python(self, name: str) -> Process:
+        """Run an example with Python."""
+        return self._stage.run(sys.executable, Path("examples") / name)
+
+    def twistd(self, name: str) -> Process:
+        """Run an example with twistd."""
+        return self._stage.run(SCRIPTS / "twistd", "-n", "--pidfile=", "-y", Path("examples") / name)
+
+    def backends(self) -> Process:
+        """The demo backends, listening."""
+        backends = self.python("demo_backends.py")
+        backends.waitFor("Listening")
+        return backends
+
+    def get(self, port: int, path: str = "/", method: str = "GET") -> str:
+        """The body of a web page, or nothing when the connection ends without one."""
+        with closing(self.connect(port, path, method)) as client:
+            return client.receive(1 << 20).decode().partition("\r\n\r\n")[2]
+
+    def connect(self, port: int, path: str, method: str = "GET") -> Client:
+        """Ask for a web page."""
+        client = self._stage.client(("127.0.0.1", self.port(port)))
+        client.send(f"{method} {path} HTTP/1.0\r\n\r\n".encode())
+        return client
+
+
+def moved(distance: int) -> list[int]:
+    """All ports of the examples, moved."""
+    return [port + distance for port in PORTS]
+
+
+def isFree(port: int) -> bool:
+    """Whether a port can be listened on."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def isGone(examples: Examples) -> bool:
+    """Whether nobody listens on any port of the examples."""
+    return all(isFree(examples.port(port)) for port in PORTS)
+
+
+@pytest.fixture
+def examples(stage: Stage) -> Examples:
+    """The examples, on ports that are free."""
+    return Examples(stage)
+
+
+def greetings(*ids: str) -> set[str]:
+    """What the demo backends say."""
+    return {f"Hello from {id}\n" for id in ids}
+
+
+def test_demoBackends(examples: Examples) -> None:
+    """Three servers say their names; SIGTERM ends them."""
+    backends = examples.backends()
+    assert [examples.get(port) for port in (7101, 7102, 7103)] == [f"Hello from cp-{n}\n" for n in (1, 2, 3)]
+    stream = examples.connect(7102, "/stream")
+    while stream.line():
+        pass  # the head
+    assert stream.line() == stream.line() == "Hello from cp-2"
+    assert backends.stop() == 0
+    assert stream.ending() in ("closed", "reset")
+
+
+def test_demoBackendsEndWithTheirParent(stage: Stage, examples: Examples) -> None:
+    """However their parent ends, they do not stay behind."""
+    parent = stage.run("sh", "-c", f"'{sys.executable}' examples/demo_backends.py & wait")
+    parent.waitFor("Listening")
+    parent.signal(signal.SIGKILL)
+    waitUntil(lambda: isGone(examples), "the backends have ended")
+
+
+def test_demo(stage: Stage, examples: Examples) -> None:
+    """
+    What make run starts: it says what to type, balances, follows the file, and ends with all it has started
+    when it is interrupted.
+    """
+    demo = examples.python("demo.py")
+    demo.waitFor(rf"curl 127.0.0.1:{examples.port(6443)}")
+    demo.waitFor(r"edit examples/backends\.json")
+    demo.waitFor("Listening on")
+    assert {examples.get(6443) for _ in range(3)} == greetings("cp-1", "cp-2", "cp-3")
+    stream = examples.connect(6443, "/stream")
+    while stream.line():
+        pass  # the head
+    id = stream.line().removeprefix("Hello from ")
+    file = examples.folder / "backends.json"
+    content = file.read_text()
+    lines = [line for line in content.splitlines() if id not in line]
+    file.write_text("\n".join(lines).replace(",\n}", "\n}"))
+    assert stream.ending() == "reset"
+    assert {examples.get(6443) for _ in range(4)} == greetings("cp-1", "cp-2", "cp-3") - greetings(id)
+    file.write_text(content)
+    demo.waitFor(f"Backend set 3: .*added {id}=")
+    assert {examples.get(6443) for _ in range(3)} == greetings("cp-1", "cp-2", "cp-3")
+    assert demo.stop(signal.SIGINT) == 0
+    waitUntil(lambda: isGone(examples), "the backends have ended, too")
+    assert [path.name for path in stage.folder.iterdir()] == ["examples"]
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_demoEnds(examples: Examples, end: signal.Signals) -> None:
+    """Whatever ends the demo, as the terminal does that goes away, nothing stays behind."""
+    demo = examples.python("demo.py")
+    demo.waitFor("Listening on")
+    demo.stop(end)
+    waitUntil(lambda: isGone(examples), "everything has ended")
+
+
+@pytest.mark.parametrize("port", [6443, 7102])
+def test_demoWherePortIsTaken(examples: Examples, port: int) -> None:
+    """A port that is taken is told in one line, and nothing stays behind."""
+    with socket.create_server(("127.0.0.1", examples.port(port))):
+        demo = examples.python("demo.py")
+        assert demo.ended() == 1
+    assert len(demo.stderr) == 1
+    assert f"127.0.0.1:{examples.port(port)}: Address already in use" in demo.stderr[0]
+    waitUntil(lambda: isGone(examples), "everything has ended")
+
+
+def test_embeddedService(examples: Examples) -> None:
+    """An application balances over what its own page says, and shows what the balancer knows."""
+    examples.backends()
+    application = examples.twistd("embedded_service.py")
+    application.waitFor("Listening on")
+    assert {examples.get(6444) for _ in range(3)} == greetings("cp-1", "cp-2", "cp-3")
+    stream = examples.connect(6444, "/stream")
+    assert stream.line().startswith("HTTP/1.")
+    for id in ("cp-1", "cp-2"):
+        examples.get(6480, f"/{id}", "DELETE")
+    examples.get(6480, "/cp-3", "DELETE")
+    assert stream.ending() == "reset"
+    assert examples.get(6444) == ""
+    assert examples.get(6480, "/cp-2", "PUT") == "Backends: cp-2\n"
+    assert {examples.get(6444) for _ in range(3)} == greetings("cp-2")
+    assert '"ready": true' in examples.get(6480)
+    application.stop()
+    assert "Traceback" not in application.output
+
+
+def test_bareFactory(examples: Examples) -> None:
+    """Backends that are typed in are used from then on, and connections to the others end."""
+    examples.backends()
+    factory = examples.python("bare_factory.py")
+    factory.waitFor("Listening")
+    assert {examples.get(6445) for _ in range(3)} == greetings("cp-1", "cp-2", "cp-3")
+    stream = examples.connect(6445, "/stream")
+    assert stream.line().startswith("HTTP/1.")
+    factory.type("")
+    assert stream.ending() == "reset"
+    factory.waitFor(r"has ended \(target-removed\)")
+    factory.type("cp-1 cp-3")
+    factory.waitFor("Backends now: cp-1, cp-3")
+    assert {examples.get(6445) for _ in range(4)} == greetings("cp-1", "cp-3")
+    assert factory.stop(signal.SIGINT) == 0
+
+
+def test_ownProvider(examples: Examples) -> None:
+    """Backends are those who listen: none, then three, then none again."""
+    provider = examples.python("own_provider.py")
+    provider.waitFor("Listening on")
+    provider.waitFor("Backend set 1: 0 backends")
+    backends = examples.backends()
+    provider.waitFor("Backend set .*: 3 backends")
+    assert {examples.get(6446) for _ in range(3)} == greetings("cp-1", "cp-2", "cp-3")
+    backends.stop()
+    provider.waitFor("Backend set .*: 0 backends", count=2)
+    assert provider.stop() == 0
+    assert "Traceback" not in provider.output

@@ -1,0 +1,151 @@
+"""The balancer as a service: its start."""
+
+from __future__ import annotations
+
+from twisted.application.service import MultiService, Service
+from twisted.internet.address import IPv4Address
+from twisted.internet.defer import Deferred
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory
+
+from tests.unit.servicecase import ServiceTestCase, SlowEndpoint, WatchedProvider
+from tinylb import CannotListen
+from tinylb.testing import MemoryEndpoint
+
+
+class StartTests(ServiceTestCase):
+    """What a start does."""
+
+    def test_serves(self) -> None:
+        """It listens, follows the provider, and serves."""
+        service = self.started()
+        self.provider.set(self.set)
+        client = self.endpoint.connect()
+        client.send(b"hello")
+        self.clock.advance(0)
+        self.assertEqual(self.backend.connections[0].received, b"hello")
+        self.assertEqual(service.hosts, [IPv4Address("TCP", "127.0.0.1", 6443)])
+
+    def test_nothingBefore(self) -> None:
+        """Before its start it neither listens nor watches."""
+        self.service()
+        self.assertIsNone(self.endpoint.factory)
+        self.assertFalse(self.provider.isWatched)
+
+    def test_setIsInForceBeforeListening(self) -> None:
+        """A set that is available at start is in force when the first client can come."""
+        seen: list[list[str]] = []
+
+        class Curious(MemoryEndpoint):
+            def listen(self, factory: IProtocolFactory) -> Deferred[IListeningPort]:
+                seen.append(list(service.balancer.backends))
+                return super().listen(factory)
+
+        self.provider.set(self.set)
+        service = self.service(Curious(self.clock))
+        service.startService()
+        self.assertEqual(seen, [["a"]])
+
+    def test_startsOnce(self) -> None:
+        """Privileged start and start, as an application calls them one after the other, are one start."""
+        service = self.service()
+        service.privilegedStartService()
+        self.assertIsNotNone(self.endpoint.factory)
+        self.endpoint.factory = None
+        service.startService()
+        self.assertIsNone(self.endpoint.factory)
+
+    def test_inAnApplication(self) -> None:
+        """It starts and stops with its parent."""
+        parent = MultiService()
+        service: Service = self.service()
+        service.setServiceParent(parent)
+        parent.startService()
+        self.assertIsNotNone(self.endpoint.factory)
+        parent.stopService()
+        self.assertIsNone(self.endpoint.factory)
+
+    def test_severalEndpoints(self) -> None:
+        """All endpoints lead to the same balancer; their addresses are listed in order."""
+        others = MemoryEndpoint(self.clock, 7443), MemoryEndpoint(self.clock, 8443)
+        self.provider.set(self.set)
+        service = self.started(*others)
+        for endpoint in others:
+            endpoint.connect()
+        self.assertEqual(len(self.backend.connections), 2)
+        self.assertEqual([str(getattr(host, "port", None)) for host in service.hosts], ["7443", "8443"])
+        self.assertIn("info: Listening on 127.0.0.1:7443, 127.0.0.1:8443", self.lines)
+
+    def test_whenListening(self) -> None:
+        """Who asks is told when every endpoint is listened on, before or after."""
+        slow = SlowEndpoint(self.clock)
+        service = self.started(self.endpoint, slow)
+        listening = service.whenListening()
+        self.assertNoResult(listening)
+        slow.succeed()
+        self.assertIsNone(self.successResultOf(listening))
+        self.assertIsNone(self.successResultOf(service.whenListening()))
+
+    def test_whenReady(self) -> None:
+        """Ready is listening, and a first set in force, in whatever order they come."""
+        for setComesFirst in (False, True):
+            slow = SlowEndpoint(self.clock)
+            self.provider = WatchedProvider()
+            service = self.started(slow)
+            ready = service.whenReady()
+            for isSet in (setComesFirst, not setComesFirst):
+                self.assertNoResult(ready)
+                if isSet:
+                    self.provider.set(self.set)
+                else:
+                    slow.succeed()
+            self.assertIsNone(self.successResultOf(ready))
+
+
+class CannotListenTests(ServiceTestCase):
+    """An endpoint that cannot be listened on."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        error = CannotListenError("127.0.0.1", 7443, OSError(98, "Address already in use"))
+        self.failing = MemoryEndpoint(self.clock, 7443, failure=error)
+
+    def test_atOnce(self) -> None:
+        """The start raises; the error says which endpoint, and why."""
+        service = self.service(self.endpoint, self.failing)
+        with self.assertRaises(CannotListen) as raised:
+            service.startService()
+        self.assertEqual((raised.exception.number, str(raised.exception)), (1, "address already in use"))
+
+    def test_nothingStays(self) -> None:
+        """Nothing is listened on or watched when one endpoint has failed."""
+        service = self.service(self.endpoint, self.failing)
+        self.assertRaises(CannotListen, service.startService)
+        self.assertIsNone(self.endpoint.factory)
+        self.assertFalse(self.provider.isWatched)
+        self.assertEqual(service.hosts, [])
+
+    def test_later(self) -> None:
+        """When it shows later, whoever waits is told, and nothing is listened on either."""
+        slow = SlowEndpoint(self.clock)
+        service = self.started(self.endpoint, slow)
+        waiting = service.whenListening(), service.whenReady()
+        slow.listening[0].errback(CannotListenError("", 6443, OSError(13, "Permission denied")))
+        for deferred in waiting:
+            self.assertEqual(str(self.failureResultOf(deferred, CannotListen).value), "permission denied")
+        self.assertIsNone(self.endpoint.factory)
+        self.assertFalse(self.provider.isWatched)
+
+    def test_secondTry(self) -> None:
+        """It can be started again when the reason is gone."""
+        endpoints = iter((self.failing, self.endpoint))
+
+        class Recovering(MemoryEndpoint):
+            def listen(self, factory: IProtocolFactory) -> Deferred[IListeningPort]:
+                return next(endpoints).listen(factory)
+
+        service = self.service(Recovering(self.clock))
+        self.assertRaises(CannotListen, service.startService)
+        service.startService()
+        self.assertIsNone(self.successResultOf(service.whenListening()))
+        self.assertIsNotNone(self.endpoint.factory)
