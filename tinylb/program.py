@@ -18,6 +18,7 @@ from twisted.python.failure import Failure
 from tinylb.accepts import QuietAccepts
 from tinylb.clock import monotonicClock
 from tinylb.listeners import CannotListen
+from tinylb.logs import counted
 from tinylb.service import LoadBalancerService
 
 
@@ -124,7 +125,10 @@ class Program(Service):
     def _stop(self, name: str) -> None:
         described = self._balancer.describe()
         self._log.info(
-            "{signal}: stopping; {connections} connections are open", signal=name, connections=described["connections"]
+            "{signal}: stopping; {open} open",
+            signal=name,
+            connections=described["connections"],
+            open=counted(described["connections"], "connection"),
         )
         self._reactor.stop()
 

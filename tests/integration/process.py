@@ -95,6 +95,10 @@ class BalancerProcess:
         fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
+    def secondsWithoutCPU(self) -> float:
+        """How long it would have run, and had to wait for others that did; see the kernel's sched-stats."""
+        return int(Path(f"/proc/{self._process.pid}/schedstat").read_text().split()[1]) / 1e9
+
     def memory(self) -> Memory:
         """How much it has."""
         status = Path(f"/proc/{self._process.pid}/status").read_text()

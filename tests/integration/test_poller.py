@@ -54,19 +54,22 @@ async def test_reset(poller: ErrorPoller, server: Server) -> None:
 
 @pytest_twisted.ensureDeferred
 async def test_nothingElse(poller: ErrorPoller, server: Server) -> None:
-    """Neither bytes nor a FIN are told; a reset after them is."""
+    """Neither bytes, nor a FIN, nor one each way are told; a reset after a FIN is."""
     told: list[str] = []
-    (near, far), (otherNear, otherFar) = await _pair(server), await _pair(server)
+    pairs = (near, far), (endedNear, endedFar), (resetNear, resetFar) = [await _pair(server) for _ in range(3)]
     poller.watch(near.socket.fileno(), lambda: told.append("bytes and a FIN"))
-    poller.watch(otherNear.socket.fileno(), lambda: told.append("a reset"))
+    poller.watch(endedNear.socket.fileno(), lambda: told.append("a FIN each way"))
+    poller.watch(resetNear.socket.fileno(), lambda: told.append("a reset"))
     await far.send(b"bytes")
     far.finish()
-    otherFar.reset()
+    endedNear.finish()
+    endedFar.finish()
+    resetFar.reset()
     await eventually(lambda: bool(told), "the reset, which came last, is told")
     assert told == ["a reset"]
     far.reset()
     await eventually(lambda: len(told) == 2, "the reset after the FIN is told")
-    for peer in (near, otherNear):
+    for peer, _ in pairs:
         poller.forget(peer.socket.fileno())
         peer.close()
 

@@ -55,7 +55,7 @@ def test_drain(stage: Stage) -> None:
     clients = [stage.client(tinylb) for _ in range(2)]
     assert [client.line() for client in clients] == ["a", "a"]
     tinylb.signal(signal.SIGTERM)
-    tinylb.waitFor("SIGTERM: stopping; 2 connections are open")
+    tinylb.waitFor("SIGTERM: stopping; 2 connections open")
     waitUntil(lambda: isRefused(tinylb.address), "it listens no more")
     for client in clients:
         assert client.echoes(b"last words")

@@ -213,6 +213,10 @@ class TLSLike(ProtocolWrapper):
     the peer's close is the end of the connection.
     """
 
+    def loseWriteConnection(self) -> None:
+        """Twisted's would end the direction below TLS, without a word to the peer above it."""
+        raise AssertionError("a half-close was asked for")
+
 
 classImplements(TLSLike, ISSLTransport)
 

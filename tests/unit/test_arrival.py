@@ -19,6 +19,7 @@ from tests.unit.rigs import (
     told,
 )
 from tinylb import BackendPicked, BackendSet, ClientUnserved, CloseReason, DialFailed, PairClosed, PairOpened
+from tinylb.ends import End
 from tinylb.interfaces import ICandidate, IPolicy
 from tinylb.testing import Behaviour, MemoryBackend, MemoryBalancer, MemoryPeer, join
 
@@ -86,6 +87,19 @@ class EarlyDataTests(DialingTestCase):
         backend.server.send(b"go ahead")
         kit.advance()
         self.assertEqual(client.received, b"220 welcome, go ahead")
+
+    def test_backendSpeaksOnAndOn(self) -> None:
+        """A backend that sends without end before the pair is there is not read on; nothing of it is lost."""
+        client = self.kit.connect()
+        protocol = self.backend.make()
+        assert isinstance(protocol, End)
+        download = pattern(MIB)
+        self.backend.server.send(download)
+        self.kit.advance()
+        self.assertLess(protocol.count, MIB // 4)
+        self.backend.dials[0][1].callback(protocol)
+        self.kit.advance()
+        self.assertTrue(client.received == download)
 
     def test_backendClosesFirst(self) -> None:
         """A backend that says its word and closes before the pair is there has said it to the client."""

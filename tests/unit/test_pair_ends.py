@@ -159,6 +159,9 @@ class ResetTests(PairTestCase):
         self.assertEqual(len(server.received), 100 * KIB)
         self.assertTrue(server.hasFinished)
         self.assertIsNone(server.ending)
+        server.close()
+        kit.advance()
+        self.assertEqual((server.ending, self.closed(kit).reason), ("closed", CloseReason.CLIENT_RESET))
 
     def test_whoeverIsLeftIsBounded(self) -> None:
         """Who goes on talking to nobody does not do so for longer than the half-close limit."""

@@ -205,7 +205,7 @@ class SignalTests(ProgramCase):
             program = self.running()
             self.send(number)
             self.assertTrue(self.reactor.hasStopped)
-            self.assertEqual(self.lines[-1], f"info: {number.name}: stopping; 0 connections are open")
+            self.assertEqual(self.lines[-1], f"info: {number.name}: stopping; 0 connections open")
             self.assertStops(program)
 
     def test_inTheReactor(self) -> None:
