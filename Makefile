@@ -34,7 +34,7 @@ test: $(ENV)/test.stamp
 	@echo 'mypy'
 	@$(IN_ENV) mypy --no-error-summary
 	@echo 'trial'
-	@$(IN_ENV) twisted.trial --temp-directory $(ENV)/trial tests.unit >$(ENV)/trial.log 2>&1 \
+	@$(IN_ENV) twisted.trial --reporter text --temp-directory $(ENV)/trial tests.unit >$(ENV)/trial.log 2>&1 \
 	    || { cat $(ENV)/trial.log; exit 1; }
 	@ran=$$(sed -n 's/^Ran \([0-9]*\) tests in .*/\1/p' $(ENV)/trial.log); \
 	    test "$${ran:-0}" -ge $(LEAST_UNIT_TESTS) \

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import pytest_twisted
 from twisted.internet.defer import Deferred
+from twisted.internet.task import LoopingCall
 
 from tests.integration.sockets import eventually, reactor
 from tinylb import FileProvider
@@ -142,3 +143,18 @@ async def test_withoutNotification(path: Path, monkeypatch: pytest.MonkeyPatch) 
     replace(path, "second")
     await following.becomes("second", within=UNNOTIFIED)
     await following.close()
+
+
+@onlyWithNotification
+@pytest_twisted.ensureDeferred
+async def test_busyFolder(following: Following) -> None:
+    """Another file that is written all the time does not put the reading of this one off, or hide what is wrong."""
+    neighbour = following.path.with_name("neighbour")
+    writing = LoopingCall(lambda: neighbour.write_text("noise"))
+    stopped = writing.start(0.003)
+    replace(following.path, "second")
+    await following.becomes("second", within=NOTIFIED)
+    following.path.write_text("{")
+    await eventually(lambda: following.provider.describe()["error"] is not None, "an error", UNNOTIFIED)
+    writing.stop()
+    await stopped

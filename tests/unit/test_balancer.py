@@ -155,6 +155,18 @@ class VerdictTests(BalancerTestCase):
         kit.connect()
         self.assertEqual(served(kit), "cab")
 
+    def test_sparedUntilSomethingIsUsable(self) -> None:
+        """What a dead target kept for want of anything better ends as soon as there is."""
+        kit = self.balancer("a", "b")
+        clients = kit.connect(), kit.connect()
+        for target in ("a", "b"):
+            kit.balancer.setVerdict(target, Verdict.DEAD, "no answer")
+        kit.advance()
+        ended = [client.ending for client in clients]
+        kit.balancer.setVerdict("a", Verdict.READY, "it answers")
+        kit.advance()
+        self.assertEqual((ended, [client.ending for client in clients]), (["reset", None], ["reset", "reset"]))
+
     def test_deadEnds(self) -> None:
         """The connections of a dead target are aborted, and counted; no new ones go there."""
         kit = self.balancer("a", "b")

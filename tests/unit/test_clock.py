@@ -185,6 +185,18 @@ class CallTests(TimeCase):
         self.assertEqual(self.wall.getDelayedCalls(), [])
 
 
+class CancelledCallTests(TimeCase):
+    """What becomes of calls that are cancelled, as most are."""
+
+    def test_manyCancelled(self) -> None:
+        """A thousand calls that were cancelled long before their time are not kept until then."""
+        self.clock.callLater(1, lambda: None)
+        for _ in range(1000):
+            self.clock.callLater(300, lambda: None).cancel()
+        self.assertLess(len(self.clock._calls), 200)
+        self.assertEqual(len(self.clock.getDelayedCalls()), 1)
+
+
 class WallClockTests(TimeCase):
     """Steps of the wall clock, and a process that was away."""
 

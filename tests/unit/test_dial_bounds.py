@@ -28,6 +28,15 @@ class ClientBoundTests(SynchronousTestCase):
         self.assertEqual(rig.failures, [("a", "overtaken")])
         self.assertEqual(rig.registry.record("a").failed, 0)
 
+    def test_nobodyIsGivenUpForNothing(self) -> None:
+        """While there is nobody left to try, all attempts go on to the end."""
+        rig = DialerRig(*"abcd", attemptDelay=0.25)
+        for backend in rig.backends.values():
+            backend.behaviour = Behaviour.HANGS
+        rig.dial()
+        rig.advance(*[0.25] * 30)
+        self.assertEqual([backend.pending for backend in rig.backends.values()], [1, 1, 1, 1])
+
     def test_lastOneIsReached(self) -> None:
         """However many hang, the one that answers is reached, each attempt delay bringing it one nearer."""
         rig = DialerRig(*"abcdefgh", attemptDelay=0.25)

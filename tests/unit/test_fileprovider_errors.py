@@ -220,3 +220,20 @@ class StartTests(FileCase):
         for word in (f"{self.path}: ", *words):
             self.assertIn(word, message)
         self.assertEqual(self.lines, [])
+
+    def test_brokenBetweenLoadAndWatch(self) -> None:
+        """What was valid when it was loaded is the first set, though the file is gone when it is watched."""
+        self.path.write_text(ONE)
+        self.provider.load()
+        self.path.unlink()
+        self.follow()
+        self.assertEqual(self.ids(), ["cp-1"])
+        self.wait()
+        self.assertEqual(len([line for line in self.lines if "the last good set stays" in line]), 1)
+
+    def test_neverValid(self) -> None:
+        """Where there was never a valid file, the log does not speak of a last good set."""
+        self.path.write_text("{")
+        self.follow()
+        self.wait()
+        self.assertIn("nobody can be served", self.lines[-1])

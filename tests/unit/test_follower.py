@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from tests.unit.loglines import logLines
-from tinylb import BackendSet
+from tinylb import BackendSet, Watcher
 from tinylb.follower import Follower
 from tinylb.interfaces import IDescribed, IProvider, IWatcher
 from tinylb.testing import ManualProvider, MemoryBackend
@@ -307,3 +307,32 @@ class DescribeTests(FollowerCase):
         follower.start()
         provider.fail(OSError("no answer"))
         self.assertEqual(follower.describe()["error"], "OSError: no answer")
+
+
+class RaisingProvider(ManualProvider):
+    """A provider that raises where it should hand out a watcher, until it is mended."""
+
+    isBroken = True
+
+    def watch(self) -> Watcher[BackendSet]:
+        """See L{IProvider.watch}."""
+        if self.isBroken:
+            raise OSError("no network yet")
+        return super().watch()
+
+
+class RaisingTests(SynchronousTestCase):
+    """A provider that raises, where it should fail a Deferred."""
+
+    def test_watchRaises(self) -> None:
+        """It is logged, and tried again, as any other failure."""
+        clock, lines, taken = Clock(), logLines(self), list[BackendSet]()
+        provider = RaisingProvider(BackendSet())
+        follower = Follower(clock, provider, taken.append)
+        follower.start()
+        clock.advance(1)
+        self.assertEqual([line for line in lines if "no network yet" in line], lines)
+        provider.isBroken = False
+        clock.advance(2)
+        self.assertEqual(len(taken), 1)
+        follower.stop()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from twisted.protocols.policies import WrappingFactory
+
 from tests.unit.rigs import KIB, PairTestCase, TLSLikeBackend, connectTLSLike, sendMuch, told
 from tinylb import BackendSet, CloseReason, TargetRemoved, Verdict
+from tinylb.testing import MemoryBalancer, MemoryEndpoint, MemoryPeer
 
 
 class CloseReasonTests(PairTestCase):
@@ -200,6 +203,40 @@ class ResetTests(PairTestCase):
         self.assertEqual(client.received, b"")
 
 
+class WrappedTests(PairTestCase):
+    """Behind a wrapper such as the one of C{haproxy:} endpoints, which knows nothing of half-closes by itself."""
+
+    def connectWrapped(self) -> tuple[MemoryBalancer, MemoryPeer]:
+        """A client of a balancer behind such a wrapper."""
+        kit = self.balancer("a")
+        factory = WrappingFactory(kit.balancer)
+        factory.noisy = False
+        endpoint = MemoryEndpoint(kit.clock)
+        endpoint.listen(factory)
+        return kit, endpoint.connect()
+
+    def test_halfClose(self) -> None:
+        """A client that has finished gets its reply."""
+        kit, client = self.connectWrapped()
+        client.finish()
+        kit.advance()
+        kit.server("a").send(b"reply")
+        kit.server("a").close()
+        kit.advance()
+        self.assertEqual((client.received, client.hasFinished), (b"reply", True))
+        self.assertEqual(self.closed(kit).reason, CloseReason.CLIENT_CLOSED)
+
+    def test_backendClosesFirst(self) -> None:
+        """A backend closes, then its client: nothing stays."""
+        kit, client = self.connectWrapped()
+        kit.server("a").close()
+        kit.advance()
+        client.close()
+        kit.advance()
+        self.assertEqual(self.closed(kit).reason, CloseReason.BACKEND_CLOSED)
+        self.assertEqual(kit.balancer.describe()["connections"], 0)
+
+
 class TLSLikeTests(PairTestCase):
     """Transports without half-close: a close is the end of both directions."""
 
@@ -229,6 +266,35 @@ class TLSLikeTests(PairTestCase):
         client.close()
         kit.advance()
         self.assertEqual(self.closed(kit).reason, CloseReason.BACKEND_CLOSED)
+
+    def test_bothSides(self) -> None:
+        """Where neither side knows half-closes, the close of one is the close of the other, behind all it sent."""
+        kit = self.balancer()
+        backend = TLSLikeBackend(kit.clock, "a")
+        kit.balancer.replaceBackends(BackendSet({"a": backend}))
+        client = connectTLSLike(kit)
+        backend.connections[0].send(b"x" * 1024 * KIB)
+        backend.connections[0].close()
+        kit.advance()
+        self.assertEqual((len(client.received), client.hasFinished), (1024 * KIB, True))
+        self.assertEqual(self.closed(kit).reason, CloseReason.BACKEND_CLOSED)
+
+    def test_slowClientFinishes(self) -> None:
+        """A client that finishes, slow to take what has come for it, has that delivered, and the pair ends."""
+        kit = self.balancer()
+        backend = TLSLikeBackend(kit.clock, "a")
+        kit.balancer.replaceBackends(BackendSet({"a": backend}))
+        client = kit.connect()
+        client.pause()
+        backend.connections[0].send(b"x" * 1024 * KIB)
+        kit.advance()
+        client.finish()
+        kit.advance()
+        client.resume()
+        kit.advance()
+        self.assertGreaterEqual(len(client.received), 128 * KIB)
+        self.assertTrue(client.hasFinished)
+        self.assertEqual(self.closed(kit).reason, CloseReason.CLIENT_CLOSED)
 
     def test_removal(self) -> None:
         """A pair over such transports is aborted as any other is."""

@@ -117,6 +117,13 @@ class CannotListenTests(ServiceTestCase):
             service.startService()
         self.assertEqual((raised.exception.number, str(raised.exception)), (1, "address already in use"))
 
+    def test_firstOneIsNamed(self) -> None:
+        """Of several that fail, the first is named."""
+        service = self.service(self.endpoint, self.failing, MemoryEndpoint(self.clock, 1, failure=OSError("no")))
+        with self.assertRaises(CannotListen) as raised:
+            service.startService()
+        self.assertEqual(raised.exception.number, 1)
+
     def test_nothingStays(self) -> None:
         """Nothing is listened on or watched when one endpoint has failed."""
         service = self.service(self.endpoint, self.failing)

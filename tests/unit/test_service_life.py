@@ -196,3 +196,35 @@ class RestartTests(ServiceTestCase):
         self.clock.advance(5)
         self.assertIsNone(client.ending)
         self.assertFalse(self.endpoint.connect().hasFinished)
+
+
+class QuickRestartTests(ServiceTestCase):
+    """A start that does not wait for the stop before it."""
+
+    def test_serves(self) -> None:
+        """Clients are served again, although the former port has not closed yet."""
+        endpoint = SlowlyClosing(self.clock)
+        service = self.started(endpoint)
+        self.provider.set(self.set)
+        service.stopService()
+        former = endpoint.port_
+        service.startService()
+        former.stopping.callback(None)
+        client = endpoint.connect()
+        self.clock.advance(0)
+        self.assertFalse(client.hasFinished)
+        self.assertEqual(service.describe()["connections"], 1)
+        endpoint.port_.stopping.callback(None)
+
+    def test_whileItIsAboutToListen(self) -> None:
+        """The endpoint of the first start is closed when it listens at last; the second one's stays."""
+        slow = SlowEndpoint(self.clock)
+        service = self.started(slow)
+        service.stopService()
+        service.startService()
+        first, second = slow.listening
+        ports = MemoryPort(MemoryEndpoint(self.clock, 1)), MemoryPort(slow)
+        second.callback(ports[1])
+        first.callback(ports[0])
+        self.assertEqual([host.port for host in service.hosts if isinstance(host, IPv4Address)], [6443])
+        self.assertIsNotNone(slow.factory)
