@@ -18,7 +18,7 @@ Three backends, and tinylb in front of them on 127.0.0.1:{PORT}. In another term
 
 Now edit {FILE}: delete the line of the backend that streams, and save. Its connection ends at
 once, and new ones go to the others; put the line back, and it takes its turn again. A file that is not valid
-(mind the commas) changes nothing. Ctrl-C ends everything.
+(mind the commas) changes nothing. Ctrl-C ends everything; open connections have 5 seconds then, or a second Ctrl-C.
 """
 
 
@@ -45,6 +45,6 @@ checkPort()
 startBackends()
 twistd = Path(sys.executable).with_name("twistd")
 tinylb = ["tinylb", "--listen", f"tcp:{PORT}:interface=127.0.0.1", "--backends-file", FILE]
-print(GUIDE, "\n$ twistd -n ", " ".join(tinylb), "\n", sep="", flush=True)
+print(GUIDE, "\n$ twistd -n --pidfile= ", " ".join(tinylb), "\n", sep="", flush=True)
 # In place of this process: tinylb gets every signal itself, and is the parent that the backends end with.
 os.execv(twistd, [str(twistd), "-n", "--pidfile=", *tinylb])

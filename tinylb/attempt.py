@@ -41,7 +41,7 @@ class Attempt:
     """
 
     def __init__(self, dial: Search, candidate: Candidate, started: float) -> None:
-        self.dial = dial
+        self.dial: Search | None = dial
         self.candidate = candidate
         self.target = candidate.target
         self.started = started
@@ -51,9 +51,10 @@ class Attempt:
 
     def buildProtocol(self, addr: IAddress) -> IProtocol | None:
         """See L{IProtocolFactory}. L{None} when somebody else was first, or the target is gone."""
-        if self.state is not State.TRYING or not self.dial.claim(self):
+        dial = self.dial
+        if dial is None or self.state is not State.TRYING or not dial.claim(self):
             return None
-        self.protocol = self.dial.factory.buildProtocol(addr)
+        self.protocol = dial.factory.buildProtocol(addr)
         return self.protocol
 
     def doStart(self) -> None:
@@ -64,10 +65,10 @@ class Attempt:
 
     def abort(self, reason: CloseReason) -> bool:
         """The target is gone: the attempt ends, and its client is dialled elsewhere."""
-        ended = self.state is not State.OVER
-        if ended:
-            self.dial.moveOn(self)
-        return ended
+        if self.dial is None:
+            return False
+        self.dial.moveOn(self)
+        return True
 
 
 def abandon(protocol: IProtocol | None) -> None:

@@ -228,7 +228,8 @@ class Dial:
 
     def _over(self, attempt: Attempt) -> None:
         attempt.state = State.OVER
-        attempt.protocol = attempt.connecting = None
+        # Twisted's connector keeps the attempt, its factory, until Python looks for cycles.
+        attempt.protocol = attempt.connecting = attempt.dial = None
         del self._attempts[attempt]
         self._rules.registry.removeAttempt(attempt)
         self._rules.room.freed(attempt.target)

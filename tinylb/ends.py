@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from tinylb.poller import ErrorPoller
-from tinylb.sockets import passHalfClose, socketOf, tune
+from tinylb.sockets import passHalfClose, socketOf, tune, untie
 
 
 class EndState(Enum):
@@ -116,6 +116,7 @@ class End(Protocol):
             self._poller = None
         self._socket = None
         self.owner.lost(self, reason)
+        untie(self.transport)
 
     def pauseProducing(self) -> None:
         """See L{IPushProducer}."""
@@ -159,6 +160,28 @@ class End(Protocol):
         # A transport that reads finds out by itself, after what came before the reset.
         if self.paused or self.state is EndState.FINISHED:
             self.owner.broken(self)
+
+
+class Nobody:
+    """The owner of an end whose story is over."""
+
+    def connected(self, end: End) -> None:
+        """It was, once."""
+
+    def received(self, end: End, data: bytes) -> None:
+        """Too late."""
+
+    def finished(self, end: End) -> None:
+        """Too late."""
+
+    def broken(self, end: End) -> None:
+        """Too late."""
+
+    def lost(self, end: End, reason: Failure) -> None:
+        """Too late."""
+
+
+NOBODY = Nobody()
 
 
 class Backlog:

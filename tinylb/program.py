@@ -21,6 +21,10 @@ from tinylb.listeners import CannotListen
 from tinylb.logs import counted
 from tinylb.service import LoadBalancerService
 
+SAME_SIGNAL = 0.05
+"""Seconds in which another signal is the same one once more: timeout(1), for one, signals a process and then its
+group."""
+
 
 class CannotStart(Exception):
     """The program cannot start; the message is the one line that says why."""
@@ -55,8 +59,10 @@ class Program(Service):
         self._balancer = balancer
         self._listen = listen
         self._process = process
-        self._isStopping = False
-        self._accepts = QuietAccepts(monotonicClock(reactor))
+        self._signalledAt: float | None = None
+        self._isHurrying = False
+        self._clock = monotonicClock(reactor)
+        self._accepts = QuietAccepts(self._clock)
 
     def privilegedStartService(self) -> None:
         """Listen, with the rights that the process was started with."""
@@ -106,11 +112,21 @@ class Program(Service):
 
     def _signalled(self, number: int, frame: FrameType | None) -> None:
         """In the main thread, between two instructions of whatever is going on."""
-        if not self._isStopping:
-            self._isStopping = True
+        now = self._clock.seconds()
+        former, self._signalledAt = self._signalledAt, now
+        if former is None:
             self._reactor.callFromThread(self._stop, signal.Signals(number).name)
-            return
-        self._exit(0)
+        elif now - former < SAME_SIGNAL:
+            self._signalledAt = former
+        elif not self._isHurrying:
+            self._isHurrying = True
+            self._reactor.callFromThread(self._hurry)
+        else:
+            self._exit(0)
+
+    def _hurry(self) -> None:
+        """What is open is reset, which takes a turn or two; cut short, it must not look complete."""
+        self._balancer.balancer.drain(0).addCallback(lambda _: self._exit(0))
 
     def _exit(self, status: int) -> None:
         """End now. twistd, to which this does not come back, would remove its pid file."""

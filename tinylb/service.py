@@ -57,7 +57,7 @@ class LoadBalancerService(Service):
         self._endpoints = [endpoint] if IStreamServerEndpoint.providedBy(endpoint) else list(endpoint)
         self._drain = drain
         self._state = State.STOPPED
-        self._leftOut: tuple[str, ...] = ()
+        self._leftOut: dict[str, str] = {}
         self._published: BackendSet | None = None
         self._listeners = Listeners(self._endpoints, self._opened)
         self._ready = Outcome()
@@ -147,13 +147,14 @@ class LoadBalancerService(Service):
         """A set is in force without the members that would lead back to this very balancer."""
         self._published = published
         backends, leftOut = OwnAddresses(self.hosts).leaveOut(published)
-        if leftOut != self._leftOut:
-            self._leftOut = leftOut
-            for id in leftOut:
+        former, self._leftOut = (
+            self._leftOut,
+            {each.id: each.target for each in published.members if each.id in leftOut},
+        )
+        for id, target in self._leftOut.items():
+            if former.get(id) != target:
                 self._log.warn(
-                    "Backend {id} ({target}) is left out: it is this balancer's own address",
-                    id=id,
-                    target=published[id].target,
+                    "Backend {id} ({target}) is left out: it is this balancer's own address", id=id, target=target
                 )
         self.balancer.replaceBackends(backends)
         if self._listeners.outcome.isKnown:

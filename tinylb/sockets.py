@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 
+from twisted.internet.base import BaseConnector
 from twisted.internet.interfaces import IHalfCloseableProtocol, ISSLTransport, ISystemHandle
 from twisted.protocols.policies import ProtocolWrapper
 from zope.interface import alsoProvides
@@ -15,6 +16,18 @@ def socketOf(transport: object) -> socket.socket | None:
         transport = transport.transport
     handle = transport.getHandle() if ISystemHandle.providedBy(transport) else None
     return handle if isinstance(handle, socket.socket) else None
+
+
+def untie(transport: object) -> None:
+    """
+    Part a lost client transport from its connector. They refer to each other, so that Twisted leaves both, and
+    what could not be sent, to the collector of cycles.
+    """
+    while isinstance(transport, ProtocolWrapper):
+        transport = transport.transport
+    connector = getattr(transport, "connector", None)
+    if isinstance(connector, BaseConnector):
+        connector.transport = None
 
 
 def passHalfClose(transport: object, protocol: IHalfCloseableProtocol) -> None:

@@ -175,6 +175,8 @@ def _endpoint(reactor: Any, description: str) -> IStreamServerEndpoint:
         complete += f":backlog={BACKLOG}"
     try:
         return IStreamServerEndpoint(serverFromString(reactor, complete))
+    except ImportError as error:
+        raise wrongUsage(f"--listen {description}: {_oneLine(error)}; pip install 'tinylb[tls]' for TLS") from None
     except Exception as error:  # whatever an endpoint's parser, which may be anybody's, finds wrong
         raise wrongUsage(
             f"--listen {description}: not a server endpoint ({_oneLine(error)}); "

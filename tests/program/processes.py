@@ -104,9 +104,14 @@ class Process:
         self._process.stdin.write(line + "\n")
         self._process.stdin.flush()
 
-    def signal(self, number: Signals) -> None:
-        """Send it a signal."""
+    def signal(self, number: Signals) -> bool:
+        """
+        Send it a signal.
+
+        @return: whether it was still there.
+        """
         self._process.send_signal(number)
+        return self._process.poll() is None
 
     def ended(self, seconds: float = PATIENCE) -> int:
         """

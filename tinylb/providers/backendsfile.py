@@ -102,7 +102,8 @@ def _entry(path: str, value: Any) -> Entry:
         raise _wrong(path, f"is {_kind(value)}", 'an address such as "192.0.2.11:6443", or an object')
     _onlyKeys(path, value, ("address", "endpoint", "tier", "weight"))
     if ("address" in value) == ("endpoint" in value):
-        raise _wrong(path, "has both" if "address" in value else "has neither", 'either "address" or "endpoint"')
+        both = "both" if "address" in value else "neither"
+        raise _wrong(path, f'has {both} of "address" and "endpoint"', "one of them")
     tier = _whole(path, value, "tier", 0)
     weight = _whole(path, value, "weight", 1)
     if "endpoint" in value:

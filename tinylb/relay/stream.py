@@ -8,7 +8,7 @@ from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
-from tinylb.ends import Backlog, End, EndState
+from tinylb.ends import NOBODY, Backlog, End, EndState
 
 
 class Relayed(Protocol):
@@ -116,6 +116,7 @@ class StreamRelay:
                 self._close(other)
         if other.state is EndState.LOST:
             self._relayed.ended()
+            self._letGo()
 
     def _deliverTheRest(self, end: End, isFinishing: bool) -> None:
         """
@@ -140,6 +141,15 @@ class StreamRelay:
         """Close, behind everything else."""
         end.transport.unregisterProducer()
         end.transport.loseConnection()
+
+    def _letGo(self) -> None:
+        """
+        Refer to nothing any more. Otherwise transports, and what they could not send, would stay until
+        Python looks for cycles, which on a quiet machine may be never.
+        """
+        self.isAborting = True
+        self._client.owner = self._backend.owner = NOBODY
+        del self._client, self._backend, self._relayed
 
     def _other(self, end: End) -> End:
         return self._backend if end is self._client else self._client
