@@ -146,13 +146,11 @@ class LoadBalancerService(Service):
     def _take(self, published: BackendSet) -> None:
         """A set is in force without the members that would lead back to this very balancer."""
         self._published = published
-        backends, leftOut = OwnAddresses(self.hosts).leaveOut(published)
-        former, self._leftOut = (
-            self._leftOut,
-            {each.id: each.target for each in published.members if each.id in leftOut},
-        )
+        backends, ids = OwnAddresses(self.hosts).leaveOut(published)
+        told = self._leftOut
+        self._leftOut = {member.id: member.target for member in published.members if member.id in ids}
         for id, target in self._leftOut.items():
-            if former.get(id) != target:
+            if told.get(id) != target:
                 self._log.warn(
                     "Backend {id} ({target}) is left out: it is this balancer's own address", id=id, target=target
                 )

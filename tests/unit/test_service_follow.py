@@ -97,6 +97,17 @@ class OwnAddressTests(ServiceTestCase):
             self.endpoint.connect()
         self.assertEqual(self.own.attempts, 0)
 
+    def test_anotherSpelling(self) -> None:
+        """The same id with another address of our own is said, too; the others are not said again."""
+        self.started()
+        self.provider.set(self.both)
+        other = MemoryBackend(self.clock, "localhost:6443")
+        self.provider.set(BackendSet({"me": self.own, "me-too": other}))
+        self.provider.set(BackendSet({"me": other, "me-too": other}))
+        said = [line.split(" is left out")[0] for line in self.lines if "left out" in line]
+        expected = ["me (127.0.0.1:6443)", "me-too (localhost:6443)", "me (localhost:6443)"]
+        self.assertEqual(said, [f"warn: Backend {which}" for which in expected])
+
     def test_saidOnce(self) -> None:
         """As long as it is in the set it is said once, and again when it comes back."""
         self.started()
