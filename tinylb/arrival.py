@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 from tinylb.attempt import abandon
 from tinylb.dial import Connected
 from tinylb.dialer import Dialer
-from tinylb.ends import BackendEnds, Backlog, End
+from tinylb.ends import BackendEnds, Backlog, End, EndState
 from tinylb.events import ClientUnserved, CloseReason
 from tinylb.failures import DialError
 from tinylb.pair import Pair, PairRules
@@ -94,6 +94,7 @@ class Arrival(Backlog):
 
     def lost(self, end: End, reason: Failure) -> None:
         """The client is gone."""
+        end.state = EndState.LOST
         self._cancel(CloseReason.CLIENT_RESET)
 
     def stop(self) -> None:
@@ -140,7 +141,9 @@ class Arrival(Backlog):
     def _refuse(self, reason: CloseReason, causes: tuple[str, ...], attempts: int) -> None:
         """Close at once: a client that is told so can try elsewhere. A TLS transport would first wait for its peer."""
         self._state = State.OVER
-        if self._end.canHalfClose:
+        if self._end.state is EndState.LOST:
+            pass  # Twisted's TLS transports cannot be aborted then
+        elif self._end.canHalfClose:
             self._end.transport.loseConnection()
         else:
             self._end.transport.abortConnection()

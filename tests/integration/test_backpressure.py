@@ -32,7 +32,7 @@ async def test_readerThatReadsNothing(bench: Bench) -> None:
 
     sent = await client.fill(data)
     used = process.cpuSeconds()
-    await deferLater(reactor, 1.0)
+    await deferLater(reactor, 1.0)  # nothing is waited for: this is the time in which it idles
     assert process.cpuSeconds() - used < 0.05
     assert process.memory().now - before < 512
 

@@ -8,8 +8,10 @@ from typing import Any, TypeVar
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IProtocol, IProtocolFactory, ISSLTransport
+from twisted.internet.protocol import connectionDone
 from twisted.internet.task import Clock
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import classImplements, implementer
 
@@ -20,7 +22,7 @@ from tinylb.events import Event
 from tinylb.interfaces import IBackend
 from tinylb.registry import Registry
 from tinylb.selection import Selection
-from tinylb.testing import MemoryBackend, MemoryBalancer, MemoryEndpoint, MemoryPeer, join
+from tinylb.testing import MemoryBackend, MemoryBalancer, MemoryEndpoint, MemoryPeer, MemoryTransport, join
 
 E = TypeVar("E")
 
@@ -216,6 +218,20 @@ class TLSLike(ProtocolWrapper):
     def loseWriteConnection(self) -> None:
         """Twisted's would end the direction below TLS, without a word to the peer above it."""
         raise AssertionError("a half-close was asked for")
+
+    def abortConnection(self) -> None:
+        """Twisted's raises once the connection is lost."""
+        assert isinstance(self.transport, MemoryTransport)
+        if self.isLost:
+            raise AssertionError("an abort of a lost connection was asked for")
+        self.transport.abortConnection()
+
+    isLost = False
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """See L{ProtocolWrapper}."""
+        self.isLost = True
+        ProtocolWrapper.connectionLost(self, reason)
 
 
 classImplements(TLSLike, ISSLTransport)

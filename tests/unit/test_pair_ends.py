@@ -5,8 +5,8 @@ from __future__ import annotations
 from twisted.protocols.policies import WrappingFactory
 
 from tests.unit.rigs import KIB, PairTestCase, TLSLikeBackend, connectTLSLike, sendMuch, told
-from tinylb import BackendSet, CloseReason, TargetRemoved, Verdict
-from tinylb.testing import MemoryBalancer, MemoryEndpoint, MemoryPeer
+from tinylb import BackendSet, ClientUnserved, CloseReason, TargetRemoved, Verdict
+from tinylb.testing import Behaviour, MemoryBalancer, MemoryEndpoint, MemoryPeer
 
 
 class CloseReasonTests(PairTestCase):
@@ -252,6 +252,16 @@ class TLSLikeTests(PairTestCase):
         server.close()
         kit.advance()
         self.assertEqual(self.closed(kit).reason, CloseReason.CLIENT_CLOSED)
+
+    def test_clientIsLostDuringItsDial(self) -> None:
+        """A client that is gone is not aborted once more; its dial is cancelled, and it is told as reset."""
+        kit = self.balancer("a")
+        kit.backends["a"].behaviour = Behaviour.HANGS
+        client = connectTLSLike(kit)
+        client.reset()
+        kit.advance()
+        self.assertEqual(kit.backends["a"].pending, 0)
+        self.assertEqual([event.reason for event in told(kit.events, ClientUnserved)], [CloseReason.CLIENT_RESET])
 
     def test_backendCloses(self) -> None:
         """The close of a backend is passed on, behind all it sent."""
