@@ -6,21 +6,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
-from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from tinylb.attempt import abandon
-from tinylb.dial import Connected
+from tinylb.dial import Connected, Dial
 from tinylb.dialer import Dialer
-from tinylb.ends import BackendEnds, Backlog, End, EndState
-from tinylb.events import ClientUnserved, CloseReason
+from tinylb.ends import Backlog, End, EndState
+from tinylb.events import CloseReason
 from tinylb.failures import DialError
 from tinylb.pair import Pair, PairRules
-from tinylb.poller import ErrorPoller
+from tinylb.transports import SocketTransport
 
-_BACKEND_ENDS = BackendEnds()
+_NO_ATTEMPT = DialError((), 0)
 
 
 @dataclass(frozen=True)
@@ -30,17 +29,14 @@ class Reception:
 
     @ivar refusal: asked at each arrival for a reason to refuse it.
     @ivar waiting: the arrivals that are being dialled for.
-    @ivar keepalive: see L{tinylb.sockets.tune}.
     @ivar unserved: is told of each client that got no backend.
     """
 
     dialer: Dialer
     rules: PairRules
-    poller: ErrorPoller | None
-    keepalive: float
     waiting: dict[Arrival, None]
     refusal: Callable[[], CloseReason | None]
-    unserved: Callable[[ClientUnserved], None]
+    unserved: Callable[[IAddress | None, CloseReason, DialError, float], None]
 
 
 class State(Enum):
@@ -61,12 +57,11 @@ class Arrival(Backlog):
     _log = Logger()
 
     def __init__(self, reception: Reception, address: IAddress | None) -> None:
-        super().__init__()
         self._reception = reception
         self._address = address
         self._state = State.NEW
         self._end: End
-        self._dial: Deferred[Connected] | None = None
+        self._dial: Dial | None = None
         self._since = 0.0
 
     def connected(self, end: End) -> None:
@@ -76,16 +71,16 @@ class Arrival(Backlog):
         self._since = reception.rules.clock.seconds()
         refusal = reception.refusal()
         if refusal is not None:
-            self._refuse(refusal, (), 0)
+            self._refuse(refusal, _NO_ATTEMPT)
             return
         self._state = State.DIALING
         reception.waiting[self] = None
-        end.pauseProducing()
-        end.prepare(reception.poller, reception.keepalive)
-        self._dial = reception.dialer.dial(_BACKEND_ENDS, self._address)
-        self._dial.addCallbacks(self._served, self._unserved).addErrback(self._failed)
-        if self._state is not State.DIALING:
-            self._dial.cancel()  # an observer of the first pick has stopped the balancer
+        engines = reception.rules.engines
+        if not isinstance(end.transport, SocketTransport):
+            end.pauseProducing()
+            end.prepare(engines.poller)
+        self._dial = reception.dialer.prepare(engines.backendEnds(end), self._address, self)
+        self._dial.start()
 
     def broken(self, end: End) -> None:
         """The client has reset its connection."""
@@ -101,7 +96,22 @@ class Arrival(Backlog):
         """The balancer is stopping: there will be no backend."""
         self._cancel(CloseReason.STOPPING)
 
-    def _served(self, connected: Connected) -> None:
+    def found(self, connected: Connected) -> None:
+        """See L{Seeker <tinylb.dial.Seeker>}."""
+        try:
+            self._serve(connected)
+        except Exception:
+            self._fail()
+
+    def notFound(self, error: Exception) -> None:
+        """See L{Seeker <tinylb.dial.Seeker>}."""
+        if not isinstance(error, DialError):
+            self._fail(Failure(error))
+        elif self._state is State.DIALING:
+            self._over()
+            self._refuse(error.reason, error)
+
+    def _serve(self, connected: Connected) -> None:
         backend = connected.protocol
         if not isinstance(backend, End) or not isinstance(backend.owner, Backlog):
             abandon(backend)
@@ -110,18 +120,12 @@ class Arrival(Backlog):
             backend.transport.abortConnection()
             return
         self._over()
-        backend.prepare(self._reception.poller, self._reception.keepalive)
-        Pair(self._reception.rules, connected, self._end, backend, self._address).open(self, backend.owner)
+        rules = self._reception.rules
+        if not isinstance(backend.transport, SocketTransport):
+            backend.prepare(rules.engines.poller)
+        Pair(rules, connected, self._end, backend, self._address).open()
 
-    def _unserved(self, failure: Failure) -> None:
-        error = failure.value
-        if not isinstance(error, DialError):
-            failure.raiseException()
-        elif self._state is State.DIALING:
-            self._over()
-            self._refuse(error.reason, error.causes, error.attempts)
-
-    def _failed(self, failure: Failure) -> None:
+    def _fail(self, failure: Failure | None = None) -> None:
         self._log.failure("A client could not be joined to its backend", failure=failure)
         if self._state is State.DIALING:
             self._over()
@@ -129,16 +133,18 @@ class Arrival(Backlog):
 
     def _cancel(self, reason: CloseReason) -> None:
         if self._state is State.DIALING:
+            dial = self._dial
             self._over()
-            if self._dial is not None:
-                self._dial.cancel()
-            self._refuse(reason, (), 0)
+            if dial is not None:
+                dial.cancel()
+            self._refuse(reason, _NO_ATTEMPT)
 
     def _over(self) -> None:
         self._state = State.OVER
+        self._dial = None
         del self._reception.waiting[self]
 
-    def _refuse(self, reason: CloseReason, causes: tuple[str, ...], attempts: int) -> None:
+    def _refuse(self, reason: CloseReason, error: DialError) -> None:
         """Close at once: a client that is told so can try elsewhere. A TLS transport would first wait for its peer."""
         self._state = State.OVER
         if self._end.state is EndState.LOST:
@@ -148,4 +154,4 @@ class Arrival(Backlog):
         else:
             self._end.transport.abortConnection()
         waited = self._reception.rules.clock.seconds() - self._since
-        self._reception.unserved(ClientUnserved(self._address, reason, causes, attempts, waited))
+        self._reception.unserved(self._address, reason, error, waited)

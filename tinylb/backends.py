@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint
+from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.interfaces import IProtocol, IProtocolFactory, IReactorTCP, IStreamClientEndpoint
 from zope.interface import implementer
 
 from tinylb.addresses import HostPort
+from tinylb.direct import DirectEndpoint
 from tinylb.interfaces import IBackend
 from tinylb.names import namesReactor
 
@@ -50,8 +51,8 @@ class EndpointBackend:
 
 class TCPBackend(EndpointBackend):
     """
-    A backend at a TCP address, through L{TCP4ClientEndpoint} for an IPv4 or IPv6 literal (it takes
-    both) and L{HostnameEndpoint} for a name.
+    A backend at a TCP address, through L{DirectEndpoint <tinylb.direct.DirectEndpoint>} for an IPv4 or IPv6
+    literal and L{HostnameEndpoint} for a name.
 
     The endpoint has no deadline of its own: Twisted's would follow the wall clock, and who dials
     keeps a deadline already.
@@ -74,7 +75,7 @@ class TCPBackend(EndpointBackend):
         self.address = HostPort.of(host, port)
         endpoint: IStreamClientEndpoint
         if self.address.isLiteral:
-            endpoint = TCP4ClientEndpoint(reactor, self.address.host, port, timeout=None)  # type: ignore[arg-type]
+            endpoint = DirectEndpoint(reactor, self.address.host, port, timeout=None)
         else:
             endpoint = HostnameEndpoint(namesReactor(reactor), self.address.host, port, timeout=None)  # type: ignore[arg-type]
         super().__init__(str(self.address), endpoint, tier=tier, weight=weight, draining=draining)

@@ -7,22 +7,24 @@ from collections.abc import Callable
 from typing import Any, TypedDict
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IAddress, IDelayedCall, IListeningPort, IReactorTime
 from twisted.internet.protocol import Factory
 
+from tinylb.acceptor import Acceptor
 from tinylb.arrival import Arrival, Reception
 from tinylb.backends import BackendSet, Member
 from tinylb.clock import monotonicClock, release
 from tinylb.dialer import Dialer
 from tinylb.ends import End
 from tinylb.events import BackendsReplaced, ClientUnserved, CloseReason, TargetRemoved, Verdict, VerdictChanged
+from tinylb.failures import DialError
 from tinylb.interfaces import IPolicy
 from tinylb.logs import LogObserver
 from tinylb.observers import Observers
 from tinylb.pair import PairRules
 from tinylb.policy import RoundRobin
-from tinylb.poller import errorPoller
 from tinylb.registry import Registry
+from tinylb.relay.engines import Engines
 from tinylb.selection import Finding, Selection
 
 
@@ -36,6 +38,7 @@ class BalancerOptions(TypedDict, total=False):
     idleTimeout: float
     keepalive: float
     maxConnections: int | None
+    relay: str
     random: Callable[[], float]
     clock: IReactorTime | None
 
@@ -55,6 +58,8 @@ class LoadBalancer(Factory):
     @param idleTimeout: the idle limit of a pair; 0 for none.
     @param keepalive: silence before an idle peer is probed; 0 for never.
     @param maxConnections: clients beyond it are closed at once; L{None} for no limit.
+    @param relay: the engine of the relay: C{"auto"}, C{"kernel"} or C{"stream"}; see
+        L{Engines <tinylb.relay.engines.Engines>}.
     @param random: gives numbers in [0, 1); where the policy begins.
     @param clock: monotonic; by default the one that goes with the reactor.
     @ivar observers: a list of L{IObserver <tinylb.interfaces.IObserver>}; the log is one of them.
@@ -76,6 +81,7 @@ class LoadBalancer(Factory):
         idleTimeout: float = 0.0,
         keepalive: float = 30.0,
         maxConnections: int | None = None,
+        relay: str = "auto",
         random: Callable[[], float] = systemRandom.random,
         clock: IReactorTime | None = None,
     ) -> None:
@@ -89,7 +95,7 @@ class LoadBalancer(Factory):
         self._stopping = False
         self._deadline: IDelayedCall | None = None
         self._waiting: dict[Arrival, None] = {}
-        self._poller = errorPoller(reactor)
+        self._engines = Engines(reactor, relay)
         self._reception = Reception(
             dialer=Dialer(
                 clock,
@@ -100,14 +106,14 @@ class LoadBalancer(Factory):
                 tell=self.observers.tell,
             ),
             rules=PairRules(
-                clock=clock,
-                registry=self._registry,
-                tell=self.observers.tell,
+                clock,
+                self._registry,
+                self._engines,
+                self.observers.tell,
                 idleTimeout=idleTimeout,
                 halfCloseTimeout=halfCloseTimeout,
+                keepalive=keepalive,
             ),
-            poller=self._poller,
-            keepalive=keepalive,
             waiting=self._waiting,
             refusal=self._refusal,
             unserved=self._countUnserved,
@@ -122,6 +128,15 @@ class LoadBalancer(Factory):
         """A client connects. See L{Factory.buildProtocol}."""
         return End(Arrival(self._reception, addr))
 
+    def accept(self, port: IListeningPort) -> Acceptor | None:
+        """
+        Accept for a port that was listened on with this factory, at less cost than the port does. Closing it is still
+        the caller's; it stops the acceptor before.
+
+        @return: L{None} when the port goes on by itself, as one with TLS.
+        """
+        return self._engines.accept(port, self)
+
     def replaceBackends(self, backends: BackendSet) -> None:
         """
         Make another set the current one. In the same turn of the reactor every pair of a target that
@@ -132,18 +147,17 @@ class LoadBalancer(Factory):
             change = self._selection.replace(backends)
             if change.distinct:
                 self.observers.tell(
-                    BackendsReplaced(
-                        revision=self._selection.revision,
-                        backends=tuple((member.id, member.target) for member in backends.members),
-                        added=change.added,
-                        removed=change.removed,
-                        moved=change.moved,
-                    )
+                    BackendsReplaced,
+                    revision=self._selection.revision,
+                    backends=tuple((member.id, member.target) for member in backends.members),
+                    added=change.added,
+                    removed=change.removed,
+                    moved=change.moved,
                 )
             for target in sorted(change.gone):
                 pairs = self._registry.abortPairs(target, CloseReason.TARGET_REMOVED)
                 dials = self._registry.abortAttempts(target, CloseReason.TARGET_REMOVED)
-                self.observers.tell(TargetRemoved(target, pairs, dials))
+                self.observers.tell(TargetRemoved, target, pairs, dials)
             self._endTheDead()
 
     def setVerdict(self, target: str, verdict: Verdict, why: str) -> None:
@@ -155,7 +169,7 @@ class LoadBalancer(Factory):
         with self.observers.held():
             if self._selection.setFinding(target, Finding(verdict, why)):
                 ended = self._endTheDead()
-                self.observers.tell(VerdictChanged(target, verdict, why, ended.get(target, 0)))
+                self.observers.tell(VerdictChanged, target, verdict, why, ended.get(target, 0))
 
     def describe(self) -> dict[str, Any]:
         """
@@ -212,8 +226,7 @@ class LoadBalancer(Factory):
         self._setDeadline(None)
         self._logObserver.close()
         release(self.clock)
-        if self._poller is not None:
-            self._poller.release()
+        self._engines.release()
 
     def _refusal(self) -> CloseReason | None:
         if self._stopping:
@@ -222,9 +235,9 @@ class LoadBalancer(Factory):
         isFull = self._maxConnections is not None and clients >= self._maxConnections
         return CloseReason.CLIENT_LIMIT if isFull else None
 
-    def _countUnserved(self, event: ClientUnserved) -> None:
-        self.unserved[event.reason] += 1
-        self.observers.tell(event)
+    def _countUnserved(self, client: IAddress | None, reason: CloseReason, error: DialError, seconds: float) -> None:
+        self.unserved[reason] += 1
+        self.observers.tell(ClientUnserved, client, reason, error.causes, error.attempts, seconds)
 
     def _describeMember(self, member: Member) -> dict[str, Any]:
         record = self._registry.record(member.target)

@@ -66,17 +66,17 @@ class MonotonicClock:
 
     _log = Logger()
 
+    seconds: Callable[[], float]
+
     def __init__(self, reactor: PosixReactorBase) -> None:
+        # Seconds since some fixed moment. It is asked so often that a method around it would be felt.
+        self.seconds = time.monotonic
         self._reactor = reactor
         self._calls: list[DelayedCall] = []
         self._alarm: _Alarm | None = None
         self._alarmAt = float("inf")
         self._isLate = False
         self._cancellations = 0
-
-    def seconds(self) -> float:
-        """Seconds since some fixed moment."""
-        return time.monotonic()
 
     def callLater(self, delay: float, callable: Callable[..., Any], *args: object, **kw: object) -> IDelayedCall:
         """See L{IReactorTime.callLater}."""

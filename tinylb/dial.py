@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple, Protocol
 
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import maybeDeferred
 from twisted.internet.interfaces import IAddress, IDelayedCall, IProtocol, IProtocolFactory, IReactorTime
 from twisted.python.failure import Failure
 
 from tinylb.attempt import Attempt, State, abandon
-from tinylb.events import BackendPicked, DialFailed, DialFailure, Event
+from tinylb.events import BackendPicked, DialFailed, DialFailure
 from tinylb.failures import AllFailed, DialCancelled, DialTimeout, NoBackends, explain
+from tinylb.late import Late
+from tinylb.observers import Tell
 from tinylb.registry import Registry
 from tinylb.room import Room
 from tinylb.selection import Candidate, Selection
@@ -21,8 +23,7 @@ from tinylb.selection import Candidate, Selection
 ATTEMPTS_PER_CLIENT = 4
 
 
-@dataclass(frozen=True)
-class Connected:
+class Connected(NamedTuple):
     """
     What a dial gives.
 
@@ -36,6 +37,16 @@ class Connected:
     protocol: IProtocol
     attempts: int
     seconds: float
+
+
+class Seeker(Protocol):
+    """Who a dial is for."""
+
+    def found(self, connected: Connected) -> None:
+        """There is a connection."""
+
+    def notFound(self, error: Exception) -> None:
+        """There is none: a L{DialError <tinylb.failures.DialError>}, or what somebody's own code raised."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +67,8 @@ class DialRules:
     room: Room
     timeout: float
     attemptDelay: float
-    tell: Callable[[Event], None]
+    tell: Tell
+    late: Late
 
 
 class Dial:
@@ -68,27 +80,51 @@ class Dial:
     @ivar tried: the targets there has been an attempt to.
     """
 
-    def __init__(self, rules: DialRules, factory: IProtocolFactory, client: IAddress | None) -> None:
+    __slots__ = (
+        "_advancing",
+        "_attempts",
+        "_causes",
+        "_client",
+        "_count",
+        "_deadline",
+        "_due",
+        "_rules",
+        "_seeker",
+        "_started",
+        "_state",
+        "_timer",
+        "_untold",
+        "factory",
+        "tried",
+    )
+
+    def __init__(self, rules: DialRules, factory: IProtocolFactory, client: IAddress | None, seeker: Seeker) -> None:
         self.factory = factory
         self.tried: set[str] = set()
         self._rules = rules
         self._client = client
         self._state = State.TRYING
-        self._result: Deferred[Connected] = Deferred(self._cancelled)
+        self._seeker = seeker
         self._attempts: dict[Attempt, None] = {}
         self._causes: list[str] = []
-        self._untold: list[DialFailed] = []
+        self._untold: list[tuple[Candidate, DialFailure, str, float]] = []
         self._count = 0
         self._started = rules.clock.seconds()
         self._deadline = self._started + rules.timeout
+        self._due = 0.0
         self._timer: IDelayedCall | None = None
         self._advancing = False
 
-    def start(self) -> Deferred[Connected]:
-        """Begin; see L{Dialer.dial <tinylb.dialer.Dialer.dial>}."""
-        self._setTimer()
+    def start(self) -> None:
+        """Begin."""
+        self._rules.late.add(self)
+        self._setTimer(self._started)
         self.advance()
-        return self._result
+
+    def cancel(self) -> None:
+        """Nobody seeks any more. Every attempt ends."""
+        if self._state is not State.OVER:
+            self._fail(DialCancelled(tuple(self._causes), self._count))
 
     def advance(self) -> None:
         """Start the next attempt, if there is somebody left to try; fail if nobody is left to wait for."""
@@ -117,6 +153,8 @@ class Dial:
         if self._state is not State.TRYING or attempt.target not in self._rules.selection.backends.targets:
             return False
         self._state = attempt.state = State.CLAIMED
+        if len(self._attempts) == 1:
+            return True
         for other in tuple(self._attempts):
             if other is not attempt:
                 self.drop(other)
@@ -143,14 +181,15 @@ class Dial:
 
     def _try(self, candidate: Candidate) -> Attempt:
         rules = self._rules
-        attempt = Attempt(self, candidate, rules.clock.seconds())
+        now = rules.clock.seconds()
+        attempt = Attempt(self, candidate, now)
         self.tried.add(candidate.target)
         self._attempts[attempt] = None
         self._count += 1
-        self._setTimer()
+        self._setTimer(now)
         rules.room.leave(self)
         rules.registry.addAttempt(attempt)
-        rules.tell(BackendPicked(self._client, candidate.id, candidate.target, self._count))
+        rules.tell(BackendPicked, self._client, candidate.id, candidate.target, self._count)
         if attempt not in self._attempts:
             return attempt  # somebody who was told has taken the target out of the set
         connecting = maybeDeferred(candidate.backend.connect, attempt)
@@ -167,20 +206,24 @@ class Dial:
         self._blame(longest, DialFailure.OVERTAKEN, "no answer")
         self._tellFailures()
 
-    def _setTimer(self) -> None:
-        clock = self._rules.clock
-        delay = max(0.0, min(self._rules.attemptDelay, self._deadline - clock.seconds()))
-        if self._timer is None:
-            self._timer = clock.callLater(delay, self._tick)
-        else:
-            self._timer.reset(delay)
+    def arm(self) -> None:
+        """See L{Lasting <tinylb.late.Lasting>}."""
+        if self._state is not State.OVER:
+            self._timer = self._rules.clock.callLater(max(0.0, self._due - self._rules.clock.seconds()), self._tick)
+
+    def _setTimer(self, now: float) -> None:
+        self._due = min(now + self._rules.attemptDelay, self._deadline)
+        if self._timer is not None:
+            self._timer.reset(max(0.0, self._due - now))
 
     def _tick(self) -> None:
         self._timer = None
-        if self._rules.clock.seconds() >= self._deadline:
+        now = self._rules.clock.seconds()
+        if now >= self._deadline:
             self._timedOut()
             return
-        self._setTimer()
+        self._setTimer(now)
+        self.arm()
         self.advance()
 
     def _nobodyToPick(self) -> None:
@@ -195,13 +238,14 @@ class Dial:
         if attempt.state is not State.CLAIMED:
             abandon(protocol)  # by an endpoint that cannot be cancelled
             return
-        self._tellFailures()
+        if self._untold:
+            self._tellFailures()
         if attempt.state is not State.CLAIMED:
             return  # dropped: somebody who was told has taken the target out of the set, or cancelled
         self._over(attempt)
         self._finish()
         seconds = self._rules.clock.seconds() - self._started
-        self._result.callback(Connected(attempt.candidate, protocol, self._count, seconds))
+        self._seeker.found(Connected(attempt.candidate, protocol, self._count, seconds))
 
     def _failed(self, failure: Failure, attempt: Attempt) -> None:
         if attempt.state is State.OVER:
@@ -218,13 +262,13 @@ class Dial:
             candidate.record.failed += 1
         self._causes.append(f"{candidate.id} ({candidate.target}): {why}")
         seconds = self._rules.clock.seconds() - attempt.started
-        self._untold.append(DialFailed(self._client, candidate.id, candidate.target, kind, why, seconds))
+        self._untold.append((candidate, kind, why, seconds))
 
     def _tellFailures(self) -> None:
         """Observers may change the set, and so this dial: they are told between two of its steps."""
         untold, self._untold = self._untold, []
-        for event in untold:
-            self._rules.tell(event)
+        for candidate, kind, why, seconds in untold:
+            self._rules.tell(DialFailed, self._client, candidate.id, candidate.target, kind, why, seconds)
 
     def _over(self, attempt: Attempt) -> None:
         attempt.state = State.OVER
@@ -240,20 +284,17 @@ class Dial:
         causes = tuple(self._causes) or ("as many attempts as may be are under way already",)
         self._fail(DialTimeout(causes, self._count))
 
-    def _cancelled(self, _: Deferred[Connected]) -> None:
-        self._fail(DialCancelled(tuple(self._causes), self._count))
-
     def _fail(self, error: Exception) -> None:
         self._finish()
         for attempt in tuple(self._attempts):
             self.drop(attempt)
         self._tellFailures()
-        if not self._result.called:  # nobody who was told has cancelled it
-            self._result.errback(error)
+        self._seeker.notFound(error)
 
     def _finish(self) -> None:
         self._state = State.OVER
         self._rules.room.leave(self)
+        self._rules.late.remove(self)
         timer, self._timer = self._timer, None
         if timer is not None:
             timer.cancel()

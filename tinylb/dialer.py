@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IProtocolFactory, IReactorTime
 
-from tinylb.dial import Connected, Dial, DialRules
-from tinylb.events import Event
+from tinylb.dial import Connected, Dial, DialRules, Seeker
+from tinylb.late import Late
+from tinylb.observers import Tell
 from tinylb.registry import Registry
 from tinylb.room import Room
 from tinylb.selection import Selection
@@ -36,9 +35,23 @@ class Dialer:
         *,
         timeout: float,
         attemptDelay: float,
-        tell: Callable[[Event], None],
+        tell: Tell,
     ) -> None:
-        self._rules = DialRules(clock, selection, registry, Room(clock), timeout, max(attemptDelay, 0.001), tell)
+        attemptDelay = max(attemptDelay, 0.001)
+        self._rules = DialRules(
+            clock,
+            selection,
+            registry,
+            Room(clock),
+            timeout,
+            attemptDelay,
+            tell,
+            Late(clock, min(timeout, attemptDelay) / 2),
+        )
+
+    def prepare(self, factory: IProtocolFactory, client: IAddress | None, seeker: Seeker) -> Dial:
+        """A dial that begins when it is started, and tells C{seeker} how it ended. See L{dial}."""
+        return Dial(self._rules, factory, client, seeker)
 
     def dial(self, factory: IProtocolFactory, client: IAddress | None = None) -> Deferred[Connected]:
         """
@@ -50,4 +63,21 @@ class Dialer:
         @return: a L{Deferred} that fires with L{Connected} or fails with a
             L{DialError <tinylb.failures.DialError>}. Cancelling it cancels every attempt.
         """
-        return Dial(self._rules, factory, client).start()
+        result: Deferred[Connected] = Deferred(lambda _: dial.cancel())
+        dial = self.prepare(factory, client, _Firing(result))
+        dial.start()
+        return result
+
+
+class _Firing:
+    """Fires a Deferred when a dial has ended."""
+
+    def __init__(self, result: Deferred[Connected]) -> None:
+        self._result = result
+
+    def found(self, connected: Connected) -> None:
+        self._result.callback(connected)
+
+    def notFound(self, error: Exception) -> None:
+        if not self._result.called:  # nobody who was told of a failure has cancelled it
+            self._result.errback(error)

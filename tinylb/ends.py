@@ -11,14 +11,16 @@ from twisted.internet.interfaces import (
     IHalfCloseableProtocol,
     IProtocolFactory,
     IPushProducer,
+    IReactorFDSet,
     ISSLTransport,
 )
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from tinylb.poller import ErrorPoller
-from tinylb.sockets import passHalfClose, socketOf, tune, untie
+from tinylb.poller import ERRORS, FAILED, Poller
+from tinylb.sockets import passHalfClose, probe, sendAtOnce, socketOf, untie
+from tinylb.transports import ISocketProtocol, SocketTransport, Taken, canTake, take
 
 
 class EndState(Enum):
@@ -83,14 +85,18 @@ class End(Protocol):
         self.state = EndState.OPEN
         self.paused = False
         self.count = 0
-        self._socket: socket.socket | None = None
-        self._poller: ErrorPoller | None = None
+        self._socket: socket.SocketType | None = None
+        self._poller: Poller | None = None
         self._fd = -1
 
     def connectionMade(self) -> None:
         """See L{Protocol.connectionMade}."""
-        self._socket = socketOf(self.transport)
-        passHalfClose(self.transport, self)
+        transport = self.transport
+        if isinstance(transport, SocketTransport):
+            self._socket = transport.getHandle()
+        else:
+            self._socket = socketOf(transport)
+            passHalfClose(transport, self)
         self.owner.connected(self)
 
     def dataReceived(self, data: bytes) -> None:
@@ -111,9 +117,9 @@ class End(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """See L{Protocol.connectionLost}."""
-        if self._poller is not None:
-            self._poller.forget(self._fd)
-            self._poller = None
+        if self._poller is not None and self._fd >= 0:
+            self._poller.closing(self._fd)
+        self._poller = None
         self._socket = None
         self.owner.lost(self, reason)
         untie(self.transport)
@@ -131,23 +137,70 @@ class End(Protocol):
     def stopProducing(self) -> None:
         """The other connection is lost, which is the owner's business."""
 
-    def prepare(self, poller: ErrorPoller | None, keepalive: float) -> None:
+    def prepare(self, poller: Poller | None) -> None:
         """
-        Make the connection fit for being relayed.
+        Make a connection of Twisted's fit for being relayed.
 
         @param poller: tells of a reset also while nothing is read.
-        @param keepalive: see L{tune}.
         """
         if self._socket is not None:
-            tune(self._socket, keepalive)
-            if poller is not None:
-                self._poller, self._fd = poller, self._socket.fileno()
-                poller.watch(self._fd, self._broken)
+            sendAtOnce(self._socket)
+            self._watch(poller)
+
+    def ready(self, events: int) -> None:
+        """See L{Pollable <tinylb.poller.Pollable>}."""
+        # A transport that reads finds out by itself, after what came before the reset.
+        if events & FAILED and (self.paused or self.state is EndState.FINISHED):
+            self.owner.broken(self)
+
+    def probe(self, keepalive: float) -> None:
+        """See L{probe <tinylb.sockets.probe>}."""
+        if self._socket is not None:
+            probe(self._socket, keepalive)
+
+    @property
+    def canBeTaken(self) -> bool:
+        """Whether L{take} may be called: it is prepared, has a plain socket, and nothing has come from it yet."""
+        if isinstance(self.transport, SocketTransport):
+            return self.state is EndState.OPEN
+        return self._poller is not None and self.state is EndState.OPEN and not self.count and canTake(self.transport)
+
+    def take(self) -> Taken:
+        """Take the socket over. The end has no connection any more, and is told nothing."""
+        transport = self.transport
+        if isinstance(transport, SocketTransport):
+            taken = transport.take()
+        else:
+            assert self._poller is not None, "only an end that can be taken is"
+            taken = take(transport, self._poller)
+        self._socket = self._poller = None
+        self.owner = NOBODY
+        del self.transport
+        return taken
+
+    def complete(self, reactor: IReactorFDSet) -> None:
+        """See to it that the transport can move bytes."""
+        if isinstance(self.transport, SocketTransport):
+            poller, self.transport = self.transport.poller, self.transport.complete(reactor)
+            self.pauseProducing()
+            self._watch(poller)
+
+    def handOver(self, owner: Owner) -> None:
+        """Belong to somebody else, who is told all that was kept for him."""
+        former, self.owner = self.owner, owner
+        if isinstance(former, Backlog):
+            former.tell(self, owner)
 
     @property
     def canHalfClose(self) -> bool:
         """Not over TLS: Twisted cannot end one direction of it (its issue 5341)."""
         return not ISSLTransport.providedBy(self.transport)
+
+    def _watch(self, poller: Poller | None) -> None:
+        assert self._socket is not None, "only a connection with a socket is watched"
+        fd = self._socket.fileno()
+        watched = poller is not None and poller.watch(fd, self, ERRORS)
+        self._poller, self._fd = (poller, fd) if watched else (None, -1)
 
     def _hasFailed(self) -> bool:
         """
@@ -155,11 +208,6 @@ class End(Protocol):
         again by somebody else in the same turn. A socket knows better.
         """
         return self._socket is not None and self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != 0
-
-    def _broken(self) -> None:
-        # A transport that reads finds out by itself, after what came before the reset.
-        if self.paused or self.state is EndState.FINISHED:
-            self.owner.broken(self)
 
 
 class Nobody:
@@ -187,16 +235,15 @@ NOBODY = Nobody()
 class Backlog:
     """Keeps what happens to an end until its relay is there."""
 
-    def __init__(self) -> None:
-        self._data: list[bytes] = []
-        self._lost: Failure | None = None
+    _data: tuple[bytes, ...] = ()
+    _lost: Failure | None = None
 
     def connected(self, end: End) -> None:
         """The connection is there."""
 
     def received(self, end: End, data: bytes) -> None:
         """Keep it, and no more of it than is on its way already."""
-        self._data.append(data)
+        self._data += (data,)
         end.pauseProducing()
 
     def finished(self, end: End) -> None:
@@ -210,9 +257,8 @@ class Backlog:
         """The connection is gone before its time."""
         self._lost = reason
 
-    def handOver(self, end: End, owner: Owner) -> None:
-        """Make C{owner} the end's owner, and tell it all that it has missed."""
-        end.owner = owner
+    def tell(self, end: End, owner: Owner) -> None:
+        """Tell an owner all that it has missed."""
         for data in self._data:
             owner.received(end, data)
         if end.state is EndState.FINISHED:
@@ -221,13 +267,25 @@ class Backlog:
             owner.lost(end, self._lost)
 
 
+@implementer(ISocketProtocol)
+class SocketEnd(End):
+    """An end that will be taken over: its transport need not move bytes."""
+
+
 @implementer(IProtocolFactory)
 class BackendEnds:
-    """The factory of the ends at backends' connections."""
+    """
+    The factory of the ends at backends' connections.
+
+    @param kind: of end.
+    """
+
+    def __init__(self, kind: type[End]) -> None:
+        self._kind = kind
 
     def buildProtocol(self, addr: IAddress) -> End:
         """See L{IProtocolFactory}."""
-        return End(Backlog())
+        return self._kind(Backlog())
 
     def doStart(self) -> None:
         """Nothing to do."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from zope.interface import Attribute, Interface
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from twisted.internet.defer import Deferred
     from twisted.internet.interfaces import IProtocol, IProtocolFactory
@@ -114,3 +114,9 @@ class IObserver(Interface):
         @param event: what happened, one of the classes of L{tinylb.events}. The balancer's state
             is consistent again when this is called, and events come in order.
         """
+
+
+class ISelectiveObserver(IObserver):
+    """An observer that is told of some events only. Where nobody hears of an event, it costs nothing."""
+
+    kinds: Collection[type[Event]] = Attribute("""The classes of the events that it is told of.""")

@@ -10,6 +10,7 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IAddress, IListeningPort, IProtocolFactory, IStreamServerEndpoint
 from twisted.python.failure import Failure
 
+from tinylb.acceptor import Acceptor
 from tinylb.outcome import Outcome
 
 
@@ -30,13 +31,21 @@ class Listeners:
     Listens on all of its endpoints, or in the end on none.
 
     @param opened: called for each that is listened on.
+    @param accept: asked who accepts in a port's place.
     @ivar outcome: when all are, or L{CannotListen}.
     """
 
-    def __init__(self, endpoints: Sequence[IStreamServerEndpoint], opened: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        endpoints: Sequence[IStreamServerEndpoint],
+        opened: Callable[[], None],
+        accept: Callable[[IListeningPort], Acceptor | None],
+    ) -> None:
         self.outcome = Outcome()
         self._endpoints = endpoints
         self._told = opened
+        self._accept = accept
+        self._acceptors: list[Acceptor] = []
         self._ports: dict[int, IListeningPort] = {}
         self._isClosed = False
         self._failure: CannotListen | None = None
@@ -69,8 +78,11 @@ class Listeners:
         self._ports[number] = port
         if self._isClosed:
             self._closePorts()
-        else:
-            self._told()
+            return
+        acceptor = self._accept(port)
+        if acceptor is not None:
+            self._acceptors.append(acceptor)
+        self._told()
 
     def _failed(self, failure: Failure, number: int) -> None:
         if self._failure is None:
@@ -84,6 +96,8 @@ class Listeners:
             self.outcome.fail(Failure(self._failure))
 
     def _closePorts(self) -> Deferred[Any]:
+        while self._acceptors:
+            self._acceptors.pop().stop()
         ports, self._ports = self._ports, {}
         return DeferredList([maybeDeferred(port.stopListening) for port in ports.values()], consumeErrors=True)
 

@@ -19,7 +19,7 @@ from tinylb.events import (
     TargetRemoved,
     VerdictChanged,
 )
-from tinylb.interfaces import IObserver
+from tinylb.interfaces import ISelectiveObserver
 
 # A client that went away, or met a stop, is nobody's trouble.
 _SILENT = frozenset((CloseReason.CLIENT_RESET, CloseReason.STOPPING))
@@ -66,9 +66,11 @@ class Summary:
         self.flush()
 
 
-@implementer(IObserver)
+@implementer(ISelectiveObserver)
 class LogObserver:
     """Writes the log of one balancer."""
+
+    kinds = frozenset((BackendsReplaced, ClientUnserved, DialFailed, TargetRemoved, VerdictChanged))
 
     _log = Logger()
 
@@ -77,7 +79,7 @@ class LogObserver:
         self._failures = Summary(clock, 10.0, self._logFailures)
 
     def observe(self, event: Event) -> None:
-        """See L{IObserver.observe}."""
+        """See L{IObserver.observe <tinylb.interfaces.IObserver.observe>}."""
         if isinstance(event, DialFailed):
             if event.kind is not DialFailure.LOCAL:
                 self._failures.add(f"{event.backend} ({event.target}): {event.why}")

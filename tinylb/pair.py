@@ -2,35 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from operator import itemgetter
 
 from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime
 
 from tinylb.dial import Connected
-from tinylb.ends import Backlog, End
-from tinylb.events import CloseReason, Event, PairClosed, PairHalfClosed, PairOpened
+from tinylb.ends import End
+from tinylb.events import CloseReason, PairClosed, PairHalfClosed, PairOpened
+from tinylb.late import Late
+from tinylb.observers import Tell
 from tinylb.registry import Registry
-from tinylb.relay.stream import StreamRelay
+from tinylb.relay.engines import Engines
+from tinylb.relay.interface import Side
+
+_CLOSED = {Side.CLIENT: CloseReason.CLIENT_CLOSED, Side.BACKEND: CloseReason.BACKEND_CLOSED}
+_RESET = {Side.CLIENT: CloseReason.CLIENT_RESET, Side.BACKEND: CloseReason.BACKEND_RESET}
 
 
-@dataclass(frozen=True)
 class PairRules:
     """
     What all pairs of a balancer have in common.
 
-    @ivar clock: monotonic.
-    @ivar tell: is told of everything that happens to a pair.
-    @ivar idleTimeout: seconds without a byte after which a pair is ended; 0: never.
-    @ivar halfCloseTimeout: the same for a pair of which one end has finished.
+    @param clock: monotonic.
+    @param tell: is told of everything that happens to a pair.
+    @param idleTimeout: seconds without a byte after which a pair is ended; 0: never.
+    @param halfCloseTimeout: the same for a pair of which one end has finished.
+    @param keepalive: see L{probe <tinylb.sockets.probe>}.
     """
 
-    clock: IReactorTime
-    registry: Registry
-    tell: Callable[[Event], None]
-    idleTimeout: float
-    halfCloseTimeout: float
+    def __init__(
+        self,
+        clock: IReactorTime,
+        registry: Registry,
+        engines: Engines,
+        tell: Tell,
+        *,
+        idleTimeout: float,
+        halfCloseTimeout: float,
+        keepalive: float,
+    ) -> None:
+        self.clock = clock
+        self.registry = registry
+        self.engines = engines
+        self.tell = tell
+        self.idleTimeout = idleTimeout
+        self.halfCloseTimeout = halfCloseTimeout
+        self.keepalive = keepalive
+        self.late = Late(clock, min(1.0, idleTimeout or 1.0, halfCloseTimeout or 1.0))
 
 
 class Pair:
@@ -40,40 +58,58 @@ class Pair:
     @ivar target: where the backend's connection goes.
     """
 
+    __slots__ = (
+        "_address",
+        "_attempts",
+        "_backend",
+        "_cause",
+        "_dialSeconds",
+        "_firstToClose",
+        "_isArmed",
+        "_opened",
+        "_relay",
+        "_rules",
+        "_timer",
+        "target",
+    )
+
     def __init__(
         self, rules: PairRules, connected: Connected, client: End, backend: End, address: IAddress | None
     ) -> None:
-        self.target = connected.candidate.target
+        candidate, _, self._attempts, self._dialSeconds = connected
+        self.target = candidate.target
+        self._backend = candidate.id
         self._rules = rules
-        self._connected = connected
-        self._client = client
-        self._backend = backend
         self._address = address
         self._opened = rules.clock.seconds()
-        self._relay = StreamRelay(client, backend, self, rules.clock)
+        self._isArmed = False
         self._timer: IDelayedCall | None = None
         self._firstToClose: CloseReason | None = None
         self._cause: CloseReason | None = None
+        self._relay = rules.engines.join(client, backend, self, rules.clock)
 
     @property
     def bytesIn(self) -> int:
         """Bytes received from the client so far."""
-        return self._client.count
+        return self._relay.bytesIn
 
     @property
     def bytesOut(self) -> int:
         """Bytes received from the backend so far."""
-        return self._backend.count
+        return self._relay.bytesOut
 
-    def open(self, client: Backlog, backend: Backlog) -> None:
-        """Register, and start relaying with what has come from each end so far."""
+    def open(self) -> None:
+        """Register, and start relaying."""
         self._rules.registry.addPair(self)
-        connected = self._connected
-        self._rules.tell(
-            PairOpened(self._address, connected.candidate.id, self.target, connected.attempts, connected.seconds)
-        )
+        self._rules.tell(PairOpened, self._address, self._backend, self.target, self._attempts, self._dialSeconds)
+        self._rules.late.add(self)
+        self._relay.start()
+
+    def arm(self) -> None:
+        """See L{Lasting <tinylb.late.Lasting>}. What lives so long is looked after."""
+        self._isArmed = True
+        self._relay.probe(self._rules.keepalive)
         self._setTimer()
-        self._relay.start(client, backend)
 
     def abort(self, reason: CloseReason) -> bool:
         """
@@ -88,44 +124,45 @@ class Pair:
         self._relay.abort()
         return True
 
-    def halfClosed(self, by: End) -> None:
-        """See L{Relayed <tinylb.relay.stream.Relayed>}."""
-        who = "client" if by is self._client else "backend"
-        self._rules.tell(PairHalfClosed(self._address, self._connected.candidate.id, self.target, who))
+    def halfClosed(self, by: Side) -> None:
+        """See L{Relayed <tinylb.relay.interface.Relayed>}."""
+        self._rules.tell(PairHalfClosed, self._address, self._backend, self.target, by.value)
 
-    def closed(self, by: End) -> None:
-        """See L{Relayed <tinylb.relay.stream.Relayed>}."""
+    def closed(self, by: Side) -> None:
+        """See L{Relayed <tinylb.relay.interface.Relayed>}."""
         if self._firstToClose is None:
-            client = by is self._client
-            self._firstToClose = CloseReason.CLIENT_CLOSED if client else CloseReason.BACKEND_CLOSED
-            self._setTimer()
+            self._firstToClose = _CLOSED[by]
+            if self._isArmed:
+                self._setTimer()
 
-    def cut(self, end: End) -> None:
-        """See L{Relayed <tinylb.relay.stream.Relayed>}."""
+    def cut(self, side: Side) -> None:
+        """See L{Relayed <tinylb.relay.interface.Relayed>}."""
         if self._cause is None:
-            self._cause = CloseReason.CLIENT_RESET if end is self._client else CloseReason.BACKEND_RESET
+            self._cause = _RESET[side]
 
     def ended(self) -> None:
-        """See L{Relayed <tinylb.relay.stream.Relayed>}."""
-        timer, self._timer = self._timer, None
-        if timer is not None:
-            timer.cancel()
-        self._rules.registry.removePair(self)
-        connected = self._connected
-        self._rules.tell(
-            PairClosed(
-                client=self._address,
-                backend=connected.candidate.id,
-                target=self.target,
-                attempts=connected.attempts,
-                dialSeconds=connected.seconds,
-                bytesIn=self.bytesIn,
-                bytesOut=self.bytesOut,
-                duration=self._rules.clock.seconds() - self._opened,
-                reason=self._cause or self._firstToClose or CloseReason.CLIENT_CLOSED,
-            )
+        """See L{Relayed <tinylb.relay.interface.Relayed>}."""
+        rules, relay = self._rules, self._relay
+        if self._isArmed:
+            timer, self._timer = self._timer, None
+            if timer is not None:
+                timer.cancel()
+        else:
+            rules.late.remove(self)
+        rules.registry.removePair(self)
+        rules.tell(
+            PairClosed,
+            self._address,
+            self._backend,
+            self.target,
+            self._attempts,
+            self._dialSeconds,
+            relay.bytesIn,
+            relay.bytesOut,
+            rules.clock.seconds() - self._opened,
+            self._cause or self._firstToClose or CloseReason.CLIENT_CLOSED,
         )
-        self._rules.registry.settle()
+        rules.registry.settle()
 
     def _setTimer(self) -> None:
         """One timer for both limits; it looks how long the pair was idle only when it could matter."""

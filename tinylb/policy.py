@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from operator import attrgetter
+from typing import NamedTuple
 
 from zope.interface import implementer
 
 from tinylb.interfaces import ICandidate, IPolicy
 
 _id = attrgetter("id")
+_weight = attrgetter("weight")
 
 
-@dataclass(frozen=True)
-class Cursor:
+class Cursor(NamedTuple):
     """
     Where L{RoundRobin} is.
 
@@ -49,7 +49,7 @@ class RoundRobin:
             first = int(state.origin * len(candidates))
         else:
             first = bisect_right(candidates, state.last, key=_id)
-        heaviest = max(candidate.weight for candidate in candidates)
+        heaviest = max(map(_weight, candidates))
         turn = state.turn
         for candidate in candidates[first:]:
             if _takesPart(candidate.weight, turn, heaviest):
@@ -61,4 +61,4 @@ class RoundRobin:
 
 def _takesPart(weight: int, turn: int, heaviest: int) -> bool:
     """Whether the running total of C{weight / heaviest} reaches a new whole number in this turn."""
-    return (turn + 1) * weight // heaviest > turn * weight // heaviest
+    return weight == heaviest or (turn + 1) * weight // heaviest > turn * weight // heaviest

@@ -1,70 +1,114 @@
 """
-A private epoll, nested in the reactor, that hears of broken sockets nobody reads from. While a client
-is dialled for, or a slow peer holds its traffic up, its transport is paused and blind to a reset.
+A private epoll, nested in the reactor. An epoll descriptor is itself readable when one of its members has news, so
+any number of sockets costs the reactor one reader, and its price for an event is paid once for many of them.
 """
 
 from __future__ import annotations
 
 import select
-from collections.abc import Callable
+from typing import Protocol
 from weakref import WeakValueDictionary
 
 from twisted.internet.interfaces import IReactorFDSet, IReadDescriptor
 from twisted.internet.posixbase import PosixReactorBase
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+# Where there is no epoll there is no poller, and these are not used.
+READABLE = getattr(select, "EPOLLIN", 0)
+WRITABLE = getattr(select, "EPOLLOUT", 0)
+FAILED = getattr(select, "EPOLLERR", 0)
+FINISHED = getattr(select, "EPOLLRDHUP", 0)
+# Edge-triggered: one registration lasts for the life of a socket, however its traffic goes. Errors are always told.
+ERRORS = getattr(select, "EPOLLET", 0)
+EVERYTHING = ERRORS | READABLE | WRITABLE | FINISHED | getattr(select, "EPOLLPRI", 0)
 
-def errorPoller(reactor: object) -> ErrorPoller | None:
+# So many events are handled before the reactor has its turn; what is left is told again then.
+EVENTS_PER_TURN = 256
+_EVENTS_PER_POLL = 64
+
+
+class Pollable(Protocol):
+    """Whoever has a socket in a poller."""
+
+    def ready(self, events: int) -> None:
+        """
+        The socket has news, or had when it was last looked at.
+
+        @param events: as of epoll(7).
+        """
+
+
+def pollerOf(reactor: object) -> Poller | None:
     """The one that goes with a reactor; L{None} where there is no epoll, or no real reactor."""
     if not (hasattr(select, "epoll") and isinstance(reactor, PosixReactorBase) and IReactorFDSet.providedBy(reactor)):
         return None
     poller = _pollers.get(reactor)
     if poller is None:
-        poller = _pollers[reactor] = ErrorPoller(reactor)
+        poller = _pollers[reactor] = Poller(reactor)
     return poller
 
 
 @implementer(IReadDescriptor)
-class ErrorPoller:
+class Poller:
     """
-    Calls back when a socket has failed, once. An epoll descriptor is itself readable when one of its
-    members has news, so that one reader serves any number of sockets, beside whatever the reactor does
-    with them.
+    Tells those who have sockets in it of their news. It is there while it is used: without a socket it holds no
+    descriptor once L{release} was called.
     """
+
+    _log = Logger()
 
     def __init__(self, reactor: IReactorFDSet) -> None:
         self._reactor = reactor
         self._epoll: select.epoll | None = None
-        self._callbacks: dict[int, Callable[[], None]] = {}
+        self._pollables: list[Pollable | None] = []
+        self._count = 0
+        self._fresh: set[int] = set()
 
-    def watch(self, fd: int, broken: Callable[[], None]) -> None:
+    def watch(self, fd: int, pollable: Pollable, events: int) -> bool:
         """
-        Call C{broken} when the socket fails. Edge-triggered, and only for errors: that the peer has no
-        more to say is no error, and would otherwise be reported for ever.
+        Tell C{pollable} of a socket's news, until L{forget}.
 
-        Out of descriptors or of kernel memory, the socket goes unwatched.
+        @param events: L{ERRORS} alone, or L{EVERYTHING}.
+
+        @return: C{False} when the system refuses, out of descriptors or of kernel memory.
         """
         try:
             if self._epoll is None:
                 self._epoll = select.epoll()
                 self._reactor.addReader(self)
-            self._epoll.register(fd, select.EPOLLET)
+            self._epoll.register(fd, events)
         except OSError:
-            return
-        self._callbacks[fd] = broken
+            return False
+        if fd >= len(self._pollables):
+            self._pollables += [None] * (fd + 64 - len(self._pollables))
+        self._pollables[fd] = pollable
+        self._fresh.add(fd)
+        self._count += 1
+        return True
+
+    def hand(self, fd: int, pollable: Pollable) -> None:
+        """Somebody else is told of a socket's news from now on."""
+        self._pollables[fd] = pollable
+
+    def change(self, fd: int, events: int) -> None:
+        """Tell of these events instead. Whatever is there already is news again, also where nothing else changes."""
+        self._require().modify(fd, events)
 
     def forget(self, fd: int) -> None:
-        """Watch it no longer. It may have been closed already."""
-        if self._callbacks.pop(fd, None) is not None and self._epoll is not None:
-            try:
-                self._epoll.unregister(fd)
-            except OSError:
-                pass  # closing a socket takes it out
+        """The socket stays open, and somebody else sees to it."""
+        self.closing(fd)
+        self._require().unregister(fd)
+
+    def closing(self, fd: int) -> None:
+        """The socket is about to be closed, by which the kernel forgets it."""
+        self._pollables[fd] = None
+        self._count -= 1
 
     def release(self) -> None:
         """Close the epoll unless something is being watched. It comes back with the next L{watch}."""
-        if self._epoll is not None and not self._callbacks:
+        if self._epoll is not None and not self._count:
             self._reactor.removeReader(self)
             self._epoll.close()
             self._epoll = None
@@ -75,13 +119,25 @@ class ErrorPoller:
 
     def doRead(self) -> None:
         """For the reactor: something has news."""
-        if self._epoll is None:
-            return
-        failed = [fd for fd, events in self._epoll.poll(0) if events & select.EPOLLERR]
-        for fd, broken in [(fd, self._callbacks.get(fd)) for fd in failed]:
-            # A callback before this one may have closed the socket, and a new one may have its number.
-            if broken is not None and self._callbacks.get(fd) is broken:
-                broken()
+        for _ in range(EVENTS_PER_TURN // _EVENTS_PER_POLL):
+            if self._epoll is None:
+                return  # released by one who was told
+            news = self._epoll.poll(0, _EVENTS_PER_POLL)
+            if not news:
+                return
+            self._tell(news)
+
+    def _tell(self, news: list[tuple[int, int]]) -> None:
+        pollables, fresh = self._pollables, self._fresh
+        fresh.clear()
+        for fd, events in news:
+            pollable = pollables[fd]
+            # One who was told before may have closed the socket, and a new one may have its number.
+            if pollable is not None and fd not in fresh:
+                try:
+                    pollable.ready(events)
+                except Exception:
+                    self._log.failure("{pollable!r} failed", pollable=pollable)
 
     def logPrefix(self) -> str:
         """For the reactor."""
@@ -90,5 +146,9 @@ class ErrorPoller:
     def connectionLost(self, reason: Failure) -> None:
         """For the reactor, which is shutting down."""
 
+    def _require(self) -> select.epoll:
+        assert self._epoll is not None, "nothing is being watched"
+        return self._epoll
 
-_pollers: WeakValueDictionary[PosixReactorBase, ErrorPoller] = WeakValueDictionary()
+
+_pollers: WeakValueDictionary[PosixReactorBase, Poller] = WeakValueDictionary()

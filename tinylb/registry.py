@@ -114,8 +114,10 @@ class Registry:
         record = self._records[attempt.target]
         del record.attempts[attempt]
         self.dialing -= 1
-        self._forget(record)
-        self.settle()
+        if not record.attempts and not record.pairs:
+            self._forget(record)
+        if not self.dialing and not self.connections:
+            self.settle()
 
     def abortPairs(self, target: str, reason: CloseReason) -> int:
         """

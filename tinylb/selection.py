@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, NamedTuple, cast
@@ -114,7 +114,7 @@ class Selection:
         """The targets that are known to be dead."""
         return frozenset(target for target, found in self._findings.items() if found.verdict is Verdict.DEAD)
 
-    def pick(self, without: Container[str], usable: Callable[[Candidate], bool]) -> Candidate | None:
+    def pick(self, without: Collection[str], usable: Callable[[Candidate], bool]) -> Candidate | None:
         """
         The next backend by the policy, from the best group that has one.
 
@@ -122,13 +122,18 @@ class Selection:
         @param usable: asked of each remaining candidate.
         """
         for group in self._groups:
+            if not without:  # the first pick for a client, nearly always the only one
+                choice, state = self._policy.pick(group, self._state)
+                if usable(cast(Candidate, choice)):
+                    self._state = state
+                    return cast(Candidate, choice)
             candidates = [each for each in group if each.target not in without and usable(each)]
             if candidates:
                 choice, self._state = self._policy.pick(candidates, self._state)
                 return cast(Candidate, choice)
         return None
 
-    def remain(self, without: Container[str]) -> bool:
+    def remain(self, without: Collection[str]) -> bool:
         """Whether there is a candidate besides the targets C{without}."""
         return any(each.target not in without for group in self._groups for each in group)
 

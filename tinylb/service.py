@@ -59,7 +59,7 @@ class LoadBalancerService(Service):
         self._state = State.STOPPED
         self._leftOut: dict[str, str] = {}
         self._published: BackendSet | None = None
-        self._listeners = Listeners(self._endpoints, self._opened)
+        self._listeners = Listeners(self._endpoints, self._opened, self.balancer.accept)
         self._ready = Outcome()
         self._follower = Follower(self.balancer.clock, provider, self._take)
 
@@ -117,7 +117,7 @@ class LoadBalancerService(Service):
             return
         self._state = State.STARTED
         if self._listeners.outcome.isKnown:
-            self._listeners, self._ready = Listeners(self._endpoints, self._opened), Outcome()
+            self._listeners, self._ready = Listeners(self._endpoints, self._opened, self.balancer.accept), Outcome()
         self.balancer.resume()
         self._follower.start()
         failures: list[Failure] = []

@@ -3,19 +3,54 @@
 from __future__ import annotations
 
 import socket
+import struct
+from collections.abc import Iterable
+from typing import Any, Union
 
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.base import BaseConnector
 from twisted.internet.interfaces import IHalfCloseableProtocol, ISSLTransport, ISystemHandle
 from twisted.protocols.policies import ProtocolWrapper
 from zope.interface import alsoProvides
 
+Address = Union[IPv4Address, IPv6Address, UNIXAddress]
 
-def socketOf(transport: object) -> socket.socket | None:
+_DISCARD = struct.pack("ii", 1, 0)
+
+
+def socketOf(transport: object) -> socket.SocketType | None:
     """The socket under a transport, also under TLS and other wrappers; L{None} for one that has none."""
     while isinstance(transport, ProtocolWrapper):
         transport = transport.transport
     handle = transport.getHandle() if ISystemHandle.providedBy(transport) else None
-    return handle if isinstance(handle, socket.socket) else None
+    return handle if isinstance(handle, socket.SocketType) else None
+
+
+def addressOf(family: int, name: Any) -> Address:
+    """The address that the socket module names in its own way: a tuple with host and port first, or a path."""
+    if family == socket.AF_UNIX:
+        return UNIXAddress(name or None)
+    if family == socket.AF_INET6:
+        if name[3:] not in ((), (0,)):
+            # The scope belongs to the host, as in fe80::1%eth0.
+            host, _ = socket.getnameinfo(name, socket.NI_NUMERICHOST | socket.NI_NUMERICSERV)
+            name = (host, *name[1:])
+        return IPv6Address("TCP", *name)
+    return IPv4Address("TCP", *name)
+
+
+def hostOf(sock: socket.SocketType) -> Address:
+    """A socket's own address."""
+    return addressOf(sock.family, sock.getsockname())
+
+
+def closeWithReset(sock: socket.SocketType) -> None:
+    """Close, and discard what is unsent; the peer sees a reset, where its kind of socket knows one."""
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _DISCARD)
+    except OSError:
+        pass
+    sock.close()
 
 
 def untie(transport: object) -> None:
@@ -41,23 +76,33 @@ def passHalfClose(transport: object, protocol: IHalfCloseableProtocol) -> None:
         alsoProvides(transport, IHalfCloseableProtocol)
 
 
-def tune(sock: socket.socket, keepalive: float) -> None:
-    """
-    Set the options of a TCP socket, no others: no delay for small writes, and probes to an idle peer.
+def sendAtOnce(sock: socket.SocketType) -> None:
+    """Let a TCP socket not wait for more before it sends little."""
+    if sock.family != socket.AF_UNIX:
+        _setOptions(sock, ((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),))
 
-    @param keepalive: seconds of silence before the first probe; three follow, each a third of that
-        apart. 0: none.
+
+def probe(sock: socket.SocketType, keepalive: float) -> None:
     """
-    if sock.family not in (socket.AF_INET, socket.AF_INET6):
-        return
+    Let the kernel find out whether a TCP socket's idle peer is still there.
+
+    @param keepalive: seconds of silence before the first probe; three follow, each a third of that apart. 0: never.
+    """
+    if keepalive and sock.family != socket.AF_UNIX:
+        options = [
+            (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, _whole(keepalive / 3)),
+            (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
+            (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+        ]
+        if hasattr(socket, "TCP_KEEPIDLE"):
+            options.insert(0, (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, _whole(keepalive)))
+        _setOptions(sock, options)
+
+
+def _setOptions(sock: socket.SocketType, options: Iterable[tuple[int, int, int]]) -> None:
     try:
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if keepalive:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, _whole(keepalive / 3))
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)
-            if hasattr(socket, "TCP_KEEPIDLE"):
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, _whole(keepalive))
+        for level, option, value in options:
+            sock.setsockopt(level, option, value)
     except OSError:
         pass  # some systems refuse options once the peer has closed
 

@@ -20,9 +20,10 @@ from tinylb.dial import Connected
 from tinylb.dialer import Dialer
 from tinylb.events import Event
 from tinylb.interfaces import IBackend
+from tinylb.observers import Observers
 from tinylb.registry import Registry
 from tinylb.selection import Selection
-from tinylb.testing import MemoryBackend, MemoryBalancer, MemoryEndpoint, MemoryPeer, MemoryTransport, join
+from tinylb.testing import MemoryBackend, MemoryBalancer, MemoryEndpoint, MemoryPeer, MemoryTransport, Recorder, join
 
 E = TypeVar("E")
 
@@ -168,14 +169,15 @@ class DialerRig:
         self.clock = Clock()
         self.registry = Registry()
         self.selection = Selection(RoundRobin(), lambda: 0.0, self.registry)
-        self.events: list[Event] = []
+        recorder = Recorder()
+        self.events = recorder.events
         self.dialer = Dialer(
             self.clock,
             self.selection,
             self.registry,
             timeout=timeout,
             attemptDelay=attemptDelay,
-            tell=self.events.append,
+            tell=Observers([recorder]).tell,
         )
         self.backends: dict[str, MemoryBackend] = {}
         self.publish(*ids)

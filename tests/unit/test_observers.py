@@ -39,11 +39,15 @@ class ObserversTests(SynchronousTestCase):
         self.first, self.second = Recorder(), Recorder()
         self.observers = Observers([self.first, self.second])
 
+    def tell(self, name: str) -> None:
+        """What L{event} makes happens."""
+        self.observers.tell(TargetRemoved, name, 0, 0)
+
     def test_everybodyIsTold(self) -> None:
         """Each observer is told of each event, at once and in order."""
-        self.observers.tell(event("a"))
+        self.tell("a")
         self.assertEqual(self.second.events, [event("a")])
-        self.observers.tell(event("b"))
+        self.tell("b")
         self.assertEqual(self.first.events, [event("a"), event("b")])
         self.assertEqual(self.second.events, [event("a"), event("b")])
 
@@ -52,23 +56,23 @@ class ObserversTests(SynchronousTestCase):
         self.observers.remove(self.first)
         late = Recorder()
         self.observers.append(late)
-        self.observers.tell(event("a"))
+        self.tell("a")
         self.assertEqual(self.first.events, [])
         self.assertEqual(late.events, [event("a")])
 
     def test_failingObserver(self) -> None:
         """An exception in one observer is logged and reaches neither the others nor the teller."""
         self.observers.insert(0, Reacting(lambda _: 1 / 0))
-        self.observers.tell(event("a"))
-        self.observers.tell(event("b"))
+        self.tell("a")
+        self.tell("b")
         self.assertEqual(self.first.events, [event("a"), event("b")])
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 2)
 
     def test_heldBack(self) -> None:
         """In a held block nobody is told; at its end everybody is, in order."""
         with self.observers.held():
-            self.observers.tell(event("a"))
-            self.observers.tell(event("b"))
+            self.tell("a")
+            self.tell("b")
             self.assertEqual(self.first.events, [])
         self.assertEqual(self.first.events, [event("a"), event("b")])
 
@@ -76,7 +80,7 @@ class ObserversTests(SynchronousTestCase):
         """Only the end of the outermost block tells."""
         with self.observers.held():
             with self.observers.held():
-                self.observers.tell(event("a"))
+                self.tell("a")
             self.assertEqual(self.first.events, [])
         self.assertEqual(self.first.events, [event("a")])
 
@@ -85,11 +89,11 @@ class ObserversTests(SynchronousTestCase):
 
         def fail() -> None:
             with self.observers.held():
-                self.observers.tell(event("a"))
+                self.tell("a")
                 raise RuntimeError("half-way")
 
         self.assertRaises(RuntimeError, fail)
-        self.observers.tell(event("b"))
+        self.tell("b")
         self.assertEqual(self.first.events, [event("a"), event("b")])
 
     def test_orderWithReactions(self) -> None:
@@ -97,12 +101,12 @@ class ObserversTests(SynchronousTestCase):
 
         def react(happened: Event) -> None:
             if happened == event("a"):
-                self.observers.tell(event("caused"))
+                self.tell("caused")
 
         self.observers.insert(0, Reacting(react))
         with self.observers.held():
-            self.observers.tell(event("a"))
-            self.observers.tell(event("b"))
+            self.tell("a")
+            self.tell("b")
         self.assertEqual(self.first.events, [event("a"), event("b"), event("caused")])
         self.assertEqual(self.second.events, self.first.events)
 
@@ -116,7 +120,7 @@ class ObserversTests(SynchronousTestCase):
 
         once = Reacting(replace)
         self.observers.insert(0, once)
-        self.observers.tell(event("a"))
-        self.observers.tell(event("b"))
+        self.tell("a")
+        self.tell("b")
         self.assertEqual(self.first.events, [event("a"), event("b")])
         self.assertEqual(late.events, [event("b")])

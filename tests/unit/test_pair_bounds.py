@@ -92,6 +92,7 @@ class HalfCloseBoundTests(PairTestCase):
     def test_openPairsAreNotBounded(self) -> None:
         """A pair of which nobody has finished may be silent for ever, unless an idle limit says otherwise."""
         kit, client, _ = self.open(halfCloseTimeout=300)
+        kit.advance(1)
         self.assertEqual(kit.clock.getDelayedCalls(), [])
         kit.advance(1e6)
         client.send(b"hello?")

@@ -2,39 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
-from tinylb.ends import NOBODY, Backlog, End, EndState
-
-
-class Relayed(Protocol):
-    """What a relay tells of; the pair."""
-
-    def halfClosed(self, by: End) -> None:
-        """One end has finished, and the other may still talk to it."""
-
-    def closed(self, by: End) -> None:
-        """An end has nothing more to say, as the first or as the second."""
-
-    def cut(self, end: End) -> None:
-        """An end was lost before everything that goes through it was delivered."""
-
-    def ended(self) -> None:
-        """Both connections are gone."""
+from tinylb.ends import NOBODY, End, EndState
+from tinylb.relay.interface import Relayed, Side
 
 
 class StreamRelay:
     """
-    Moves what one end receives to the other. Each end's transport pauses the other end while its
-    buffer is full. What a peer sent before its FIN is delivered before the FIN is passed on; what a
-    reset cut short is ended by a reset.
-
-    @ivar active: when anything was last received, by the clock.
-    @ivar isAborting: whether both connections are being reset, and are gone within a turn.
+    See L{Relay <tinylb.relay.interface.Relay>}. Each end's transport pauses the other end while its buffer is full.
     """
 
     def __init__(self, client: End, backend: End, relayed: Relayed, clock: IReactorTime) -> None:
@@ -45,21 +23,31 @@ class StreamRelay:
         self.active = clock.seconds()
         self.isAborting = False
 
-    def start(self, client: Backlog, backend: Backlog) -> None:
-        """
-        Take the ends over.
+    @property
+    def bytesIn(self) -> int:
+        """Bytes received from the client so far."""
+        return self._client.count
 
-        @param client: what has come from the client so far.
-        @param backend: what has come from the backend so far.
-        """
+    @property
+    def bytesOut(self) -> int:
+        """Bytes received from the backend so far."""
+        return self._backend.count
+
+    def start(self) -> None:
+        """Take the ends over, with what has come from them so far."""
         self._client.paused = self._backend.paused = False
         self._backend.transport.registerProducer(self._client, True)
         self._client.transport.registerProducer(self._backend, True)
-        client.handOver(self._client, self)
-        backend.handOver(self._backend, self)
+        self._client.handOver(self)
+        self._backend.handOver(self)
         for end in (self._client, self._backend):
             if end.state is EndState.OPEN and not end.paused:
                 end.transport.resumeProducing()
+
+    def probe(self, keepalive: float) -> None:
+        """See L{probe <tinylb.sockets.probe>}."""
+        self._client.probe(keepalive)
+        self._backend.probe(keepalive)
 
     def abort(self) -> None:
         """End both connections with a reset, whatever is unsent."""
@@ -82,10 +70,10 @@ class StreamRelay:
         """Pass the FIN on, behind everything that came before it. It is a sign of life, too."""
         self.active = self._seconds()
         other = self._other(end)
-        self._relayed.closed(end)
+        self._relayed.closed(self._side(end))
         if other.state is EndState.OPEN and other.canHalfClose:
             self._finish(other)
-            self._relayed.halfClosed(end)
+            self._relayed.halfClosed(self._side(end))
         else:
             # Both halves are closed, which does not close a socket yet.
             self._close(other)
@@ -93,7 +81,7 @@ class StreamRelay:
 
     def broken(self, end: End) -> None:
         """The peer has reset a connection that nobody reads from."""
-        self._relayed.cut(end)
+        self._relayed.cut(self._side(end))
         if end.state is EndState.OPEN:
             self.abort()
         else:
@@ -106,11 +94,11 @@ class StreamRelay:
         if not self.isAborting:
             isClean = reason.check(ConnectionDone) is not None
             if not isClean:
-                self._relayed.cut(end)
+                self._relayed.cut(self._side(end))
             if state is EndState.OPEN and not isClean:
                 self.abort()
             elif other.state is EndState.OPEN:
-                self._relayed.closed(end)
+                self._relayed.closed(self._side(end))
                 self._deliverTheRest(other, isFinishing=state is EndState.FINISHED)
             else:
                 self._close(other)
@@ -150,6 +138,9 @@ class StreamRelay:
         self.isAborting = True
         self._client.owner = self._backend.owner = NOBODY
         del self._client, self._backend, self._relayed
+
+    def _side(self, end: End) -> Side:
+        return Side.CLIENT if end is self._client else Side.BACKEND
 
     def _other(self, end: End) -> End:
         return self._backend if end is self._client else self._client

@@ -1,0 +1,47 @@
+"""Timers for what is nearly always over before: they are set only for those who are still there after a while."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+
+class Lasting(Protocol):
+    """Something that may last."""
+
+    def arm(self) -> None:
+        """It does: see to its timers."""
+
+
+class Late:
+    """
+    Asks those to arm who are still there when the delay, which runs for everybody at once, is over: nobody is asked
+    later than that, and many are over before.
+
+    @param delay: seconds; no longer than the shortest timer that is set by C{arm}.
+    """
+
+    def __init__(self, clock: IReactorTime, delay: float) -> None:
+        self._clock = clock
+        self._delay = delay
+        self._young: dict[Lasting, None] = {}
+        self._call: IDelayedCall | None = None
+
+    def add(self, thing: Lasting) -> None:
+        """It begins."""
+        self._young[thing] = None
+        if self._call is None:
+            self._call = self._clock.callLater(self._delay, self._asks)
+
+    def remove(self, thing: Lasting) -> None:
+        """It is over, if it was not asked before."""
+        if self._young.pop(thing, self) is None and not self._young and self._call is not None:
+            self._call.cancel()
+            self._call = None
+
+    def _asks(self) -> None:
+        self._call = None
+        young, self._young = self._young, {}
+        for thing in young:
+            thing.arm()

@@ -1,0 +1,66 @@
+"""Which engine relays a pair."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IReactorTime
+
+from tinylb.acceptor import Acceptor, acceptorOf
+from tinylb.ends import BackendEnds, End, SocketEnd
+from tinylb.poller import pollerOf
+from tinylb.relay.interface import Relay, Relayed
+from tinylb.relay.kernel import KernelRelay, workshopOf
+from tinylb.relay.stream import StreamRelay
+
+_ENDS = BackendEnds(End)
+_SOCKET_ENDS = BackendEnds(SocketEnd)
+
+
+class Engines:
+    """
+    Chooses for each pair: the kernel engine where both ends are plain sockets and the system has what it takes, the
+    stream engine for all else, TLS and test transports among it.
+
+    @param relay: C{"auto"}; or C{"kernel"}, which is the same and insists that the system can do it; or C{"stream"}
+        for the stream engine alone.
+    @raise ValueError: for any other C{relay}, and for C{"kernel"} where it cannot be had.
+    @ivar poller: of the reactor, if it has one.
+    """
+
+    def __init__(self, reactor: IReactorTime, relay: str) -> None:
+        if relay not in ("auto", "kernel", "stream"):
+            raise ValueError(f"relay is {relay!r}, not 'auto', 'kernel' or 'stream'")
+        self.poller = pollerOf(reactor)
+        self._reactor: Any = reactor
+        self._shop = None if relay == "stream" else workshopOf(reactor)
+        if relay == "kernel" and self._shop is None:
+            raise ValueError("the kernel engine needs epoll, splice and a real reactor")
+
+    def accept(self, port: IListeningPort, factory: IProtocolFactory) -> Acceptor | None:
+        """See L{acceptorOf}; L{None} without the kernel engine."""
+        if self._shop is None:
+            return None
+        return acceptorOf(port, factory, self._shop.poller)
+
+    def backendEnds(self, client: End) -> BackendEnds:
+        """
+        @param client: prepared.
+
+        @return: the factory of the end that is to be joined to it.
+        """
+        return _SOCKET_ENDS if self._shop is not None and client.canBeTaken else _ENDS
+
+    def join(self, client: End, backend: End, relayed: Relayed, clock: IReactorTime) -> Relay:
+        """The relay between two ends that are prepared."""
+        if self._shop is not None and client.canBeTaken and backend.canBeTaken:
+            return KernelRelay(self._shop, client.take(), backend.take(), relayed, clock)
+        client.complete(self._reactor)
+        return StreamRelay(client, backend, relayed, clock)
+
+    def release(self) -> None:
+        """Give back what nobody uses."""
+        if self._shop is not None:
+            self._shop.release()
+        elif self.poller is not None:
+            self.poller.release()

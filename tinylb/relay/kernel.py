@@ -1,0 +1,349 @@
+"""
+The relay over two plain sockets of Linux, TCP or UNIX. Small traffic is received into one shared buffer and sent at
+once; bulk is spliced through a pipe and never comes to us. Each direction changes over by what it sees.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from weakref import WeakValueDictionary
+
+from twisted.internet.interfaces import IReactorTime
+
+from tinylb.ends import EndState
+from tinylb.poller import EVERYTHING, FAILED, FINISHED, READABLE, WRITABLE, Poller, pollerOf
+from tinylb.relay.interface import Relayed, Side
+from tinylb.relay.pipes import Pipe, Pipes, isRefusal
+from tinylb.sockets import closeWithReset, probe
+from tinylb.transports import Taken
+
+# A read that fills it is taken for bulk.
+BUFFER = 1 << 16
+# So much is put into a pipe at a time, and so much may be held for a reader that stops.
+CHUNK = 1 << 17
+# So much is moved for one socket before others have their turn.
+SHARE = 1 << 19
+
+_SPLICE = getattr(os, "SPLICE_F_NONBLOCK", 0) | getattr(os, "SPLICE_F_MOVE", 0)
+_ORDINARY = READABLE | WRITABLE
+_UNTIL_EMPTY = EVERYTHING & ~FINISHED
+_close = socket.SocketType.close
+# Looking a member up in its enumeration would be felt here.
+_OPEN, _FINISHED, _LOST = EndState.OPEN, EndState.FINISHED, EndState.LOST
+
+
+class Workshop:
+    """What the relays of a reactor share."""
+
+    def __init__(self, poller: Poller) -> None:
+        self.poller = poller
+        self.pipes = Pipes()
+        self.buffer = memoryview(bytearray(BUFFER))
+
+    def release(self) -> None:
+        """Give back what is not in use."""
+        self.pipes.release()
+        self.poller.release()
+
+
+def workshopOf(reactor: object) -> Workshop | None:
+    """The one that goes with a reactor; L{None} where there is no poller, or no splice."""
+    poller = pollerOf(reactor)
+    if poller is None or not hasattr(os, "splice"):
+        return None
+    shop = _shops.get(poller)
+    if shop is None:
+        shop = _shops[poller] = Workshop(poller)
+    return shop
+
+
+_shops: WeakValueDictionary[Poller, Workshop] = WeakValueDictionary()
+
+
+class Wire:
+    """
+    One socket of a pair, and the way from it to the other one.
+
+    @ivar state: what can still come from it.
+    @ivar news: see L{Taken <tinylb.transports.Taken>}.
+    @ivar count: bytes received.
+    @ivar held: what was received and the other socket does not take yet. Nothing is received meanwhile.
+    """
+
+    __slots__ = ("count", "fd", "held", "isBulk", "news", "other", "relay", "side", "socket", "state")
+
+    other: Wire
+
+    def __init__(self, relay: KernelRelay, side: Side, taken: Taken) -> None:
+        self.relay = relay
+        self.side = side
+        self.socket, self.news = taken
+        self.fd = self.socket.fileno()
+        self.state = _OPEN
+        self.count = 0
+        self.held: memoryview | Pipe | None = None
+        self.isBulk = False
+
+    def ready(self, events: int) -> None:
+        """See L{Pollable <tinylb.poller.Pollable>}."""
+        if events & WRITABLE and self.other.held is not None:
+            self.other.flush()
+        if events != WRITABLE:
+            if self.state is _OPEN and self.held is None:
+                self.receive(events)
+            elif events & FAILED and self.state is not _LOST:
+                self._checkError()
+
+    def receive(self, events: int) -> None:
+        """
+        Pass on what is there.
+
+        @param events: as of epoll(7). The kernel tells of news only. A read that does not fill the buffer has found all
+            there was, unless the news are out of the ordinary; then it is read until nothing is left.
+        """
+        if self.other.state is _LOST:
+            self._drop()
+        elif self.isBulk and (pipe := self.relay.shop.pipes.lease()) is not None:
+            self._splice(pipe)
+        else:
+            self._copy(events)
+
+    def flush(self) -> None:
+        """The other socket may take more: give it what is held, and go on."""
+        held = self.held
+        if isinstance(held, Pipe):
+            self.relay.shop.pipes.moves(self)
+            self.held = None
+            if not self._pour(held):
+                return
+            self.relay.shop.pipes.giveBack(held)
+        elif held is not None and not self._send(held):
+            return
+        if self.state is _OPEN:
+            self.receive(_UNTIL_EMPTY)
+
+    def unload(self) -> None:
+        """See L{Holder <tinylb.relay.pipes.Holder>}."""
+        pipe = self.held
+        assert isinstance(pipe, Pipe), "only who has a pipe is asked for it"
+        self.relay.shop.pipes.moves(self)
+        self.held = memoryview(pipe.empty())
+        self.relay.shop.pipes.giveBack(pipe)
+
+    def close(self, close: Callable[[socket.SocketType], None]) -> None:
+        """Close the socket. Nobody is there any more to take what is held for it."""
+        self.state = _LOST
+        pipes, other = self.relay.shop.pipes, self.other
+        self.relay.shop.poller.closing(self.fd)
+        close(self.socket)
+        if isinstance(other.held, Pipe):
+            pipes.moves(other)
+            pipes.giveBack(other.held)
+        other.held = None
+
+    def _copy(self, events: int) -> None:
+        relay = self.relay
+        # What is sent waits for the FIN that follows it already, so that one segment carries both.
+        flags = socket.MSG_MORE if events & FINISHED else 0
+        buffer = relay.shop.buffer
+        moved = 0
+        while moved < SHARE:
+            try:
+                count = self.socket.recv_into(buffer)
+            except BlockingIOError:
+                return
+            except OSError:
+                relay.lost(self)
+                return
+            if not count:
+                relay.finished(self)
+                return
+            self.count += count
+            moved += count
+            relay.active = relay.seconds()
+            if not self._send(buffer[:count], flags):
+                return
+            if count == BUFFER:
+                self.isBulk = True
+                pipe = relay.shop.pipes.lease()
+                if pipe is not None:
+                    self._splice(pipe)
+                    return
+            elif not (events & ~_ORDINARY or relay.isCareful):
+                return
+        relay.shop.poller.change(self.fd, EVERYTHING)
+
+    def _splice(self, pipe: Pipe) -> None:
+        relay = self.relay
+        moved = 0
+        while moved < SHARE:
+            try:
+                pipe.count = count = os.splice(self.fd, pipe.writer, CHUNK, flags=_SPLICE)
+            except BlockingIOError:
+                break
+            except OSError as error:
+                relay.shop.pipes.giveBack(pipe)
+                if isRefusal(error):
+                    relay.shop.pipes.abandon()
+                    self._copy(_UNTIL_EMPTY)
+                else:
+                    relay.lost(self)
+                return
+            if not count:
+                relay.shop.pipes.giveBack(pipe)
+                relay.finished(self)
+                return
+            self.count += count
+            moved += count
+            relay.active = relay.seconds()
+            if not self._pour(pipe):
+                return
+        else:
+            relay.shop.poller.change(self.fd, EVERYTHING)
+        relay.shop.pipes.giveBack(pipe)
+        self.isBulk = moved >= BUFFER
+
+    def _send(self, data: memoryview, flags: int = 0) -> bool:
+        """Send, and hold what is not taken. Whether nothing is held."""
+        try:
+            sent = self.other.socket.send(data, flags)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            self.relay.lost(self.other)
+            return False
+        if sent == len(data):
+            self.held = None
+            return True
+        # The buffer is everybody's.
+        self.held = data[sent:] if data.obj is not self.relay.shop.buffer.obj else memoryview(bytes(data[sent:]))
+        return False
+
+    def _pour(self, pipe: Pipe) -> bool:
+        """Empty a pipe into the other socket, or hold it. Whether nothing is held."""
+        while pipe.count:
+            try:
+                pipe.count -= os.splice(pipe.reader, self.other.fd, pipe.count, flags=_SPLICE)
+            except BlockingIOError:
+                self.held = pipe
+                self.relay.shop.pipes.stalls(self)
+                return False
+            except OSError as error:
+                pipes = self.relay.shop.pipes
+                if not isRefusal(error):
+                    pipes.giveBack(pipe)
+                    self.relay.lost(self.other)
+                    return False
+                pipes.abandon()
+                if not self._send(memoryview(pipe.empty())):
+                    pipes.giveBack(pipe)
+                    return False
+        return True
+
+    def _drop(self) -> None:
+        """The other side is gone, and had nothing more to hear: wait for this one's end."""
+        while self.state is _OPEN:
+            try:
+                count = self.socket.recv_into(self.relay.shop.buffer)
+            except BlockingIOError:
+                return
+            except OSError:
+                self.relay.lost(self)
+                return
+            if not count:
+                self.relay.finished(self)
+                return
+            self.count += count
+
+    def _checkError(self) -> None:
+        """Nothing is received now, so that a reset shows in no other way."""
+        if self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+            self.relay.lost(self)
+
+
+class KernelRelay:
+    """
+    See L{Relay <tinylb.relay.interface.Relay>}. The sockets are the relay's from the beginning; they are being watched
+    by the shop's poller already.
+    """
+
+    __slots__ = ("_backend", "_client", "_relayed", "active", "isAborting", "isCareful", "seconds", "shop")
+
+    def __init__(self, shop: Workshop, client: Taken, backend: Taken, relayed: Relayed, clock: IReactorTime) -> None:
+        self.shop = shop
+        self.seconds = clock.seconds
+        self.active = clock.seconds()
+        self.isAborting = False
+        # A read from a UNIX socket stops where a descriptor was passed along.
+        self.isCareful = socket.AF_UNIX in (client[0].family, backend[0].family)
+        self._relayed = relayed
+        self._client = Wire(self, Side.CLIENT, client)
+        self._backend = Wire(self, Side.BACKEND, backend)
+        self._client.other, self._backend.other = self._backend, self._client
+
+    @property
+    def bytesIn(self) -> int:
+        """Bytes received from the client so far."""
+        return self._client.count
+
+    @property
+    def bytesOut(self) -> int:
+        """Bytes received from the backend so far."""
+        return self._backend.count
+
+    def start(self) -> None:
+        """Begin."""
+        wires = (self._client, self._backend)
+        for wire in wires:
+            self.shop.poller.hand(wire.fd, wire)
+        for wire in wires:
+            if wire.news and wire.state is _OPEN:
+                wire.receive(wire.news)
+
+    def probe(self, keepalive: float) -> None:
+        """See L{probe <tinylb.sockets.probe>}."""
+        for wire in (self._client, self._backend):
+            if wire.state is not _LOST:
+                probe(wire.socket, keepalive)
+
+    def abort(self) -> None:
+        """End both connections with a reset, whatever is unsent."""
+        self._end(closeWithReset)
+
+    def finished(self, wire: Wire) -> None:
+        """Pass a FIN on: everything that came before it was taken. It is a sign of life, too."""
+        wire.state = _FINISHED
+        self.active = self.seconds()
+        self._relayed.closed(wire.side)
+        other = wire.other
+        if other.state is not _OPEN:
+            self._end(_close)
+            return
+        try:
+            other.socket.shutdown(socket.SHUT_WR)
+        except OSError:
+            self.lost(other)
+        else:
+            self._relayed.halfClosed(wire.side)
+
+    def lost(self, wire: Wire) -> None:
+        """One connection has failed. If there was more to come from it, what the other side got is cut short."""
+        self._relayed.cut(wire.side)
+        other = wire.other
+        if wire.state is _OPEN or other.state is not _OPEN:
+            self.abort()
+            return
+        wire.close(_close)
+        # A close now would reset the other side, if there is input that nobody has read: it is read, and dropped.
+        other.receive(_UNTIL_EMPTY)
+
+    def _end(self, close: Callable[[socket.SocketType], None]) -> None:
+        self.isAborting = True
+        for wire in (self._client, self._backend):
+            if wire.state is not _LOST:
+                wire.close(close)
+        self._relayed.ended()
+        # Nothing refers to itself any more, so that all of it goes at once.
+        del self._client.other, self._backend.other, self._client.relay, self._backend.relay, self._relayed

@@ -1,0 +1,149 @@
+"""Transports that hold a socket for who moves bytes without one, and how a socket leaves a transport of Twisted's."""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import Any
+
+from twisted.internet import tcp, unix
+from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
+from twisted.internet.interfaces import IAddress, IProtocol, ISystemHandle
+from twisted.python.failure import Failure
+from zope.interface import Interface, implementer
+
+from tinylb.poller import EVERYTHING, FAILED, WRITABLE, Poller
+from tinylb.sockets import closeWithReset, hostOf, untie
+
+_PLAIN = frozenset((tcp.Server, tcp.Client, unix.Server, unix.Client))
+
+
+class ISocketProtocol(Interface):
+    """A protocol for which a L{SocketTransport} will do. All others get a complete transport of Twisted's."""
+
+
+# A socket without a transport, and what it has become ready for, as of epoll(7), that will not be news again.
+Taken = tuple[socket.SocketType, int]
+
+
+@implementer(ISystemHandle)
+class SocketTransport:
+    """
+    Holds a connected socket until somebody takes it over. It neither reads nor writes, and tells its protocol only
+    when the connection is lost.
+
+    @param news: what the socket has become ready for already, as of epoll(7).
+    @ivar poller: where the socket is registered, for L{EVERYTHING}.
+    """
+
+    __slots__ = ("_news", "_peer", "_protocol", "_socket", "poller")
+
+    def __init__(
+        self,
+        sock: socket.SocketType,
+        protocol: IProtocol,
+        peer: IAddress,
+        poller: Poller,
+        news: int = 0,
+    ) -> None:
+        self._socket: socket.SocketType | None = sock
+        self._protocol = protocol
+        self._peer = peer
+        self._news = news
+        self.poller = poller
+
+    def getHandle(self) -> socket.SocketType | None:
+        """The socket; L{None} when it is somebody else's, or closed."""
+        return self._socket
+
+    def getPeer(self) -> IAddress:
+        """The peer's address."""
+        return self._peer
+
+    def getHost(self) -> IAddress:
+        """Our own address."""
+        return hostOf(self._require())
+
+    def loseConnection(self) -> None:
+        """Close the connection."""
+        if self._socket is not None:
+            self._close(ConnectionDone())
+
+    def abortConnection(self) -> None:
+        """Close the connection with a reset."""
+        if self._socket is not None:
+            self._close(ConnectionAborted())
+
+    def ready(self, events: int) -> None:
+        """See L{Pollable <tinylb.poller.Pollable>}."""
+        if events != WRITABLE:
+            self._news |= events
+            if events & FAILED:
+                number = self._require().getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+                if number:
+                    self._close(ConnectionLost(os.strerror(number)))
+
+    def take(self) -> Taken:
+        """The socket is the caller's from now on, and is registered still."""
+        sock = self._require()
+        self._socket = None
+        return sock, self._news
+
+    def complete(self, reactor: Any) -> tcp.Server:
+        """A transport of Twisted's for the socket, in the place of this one."""
+        sock, _ = self.take()
+        self.poller.forget(sock.fileno())
+        return completeTransport(sock, self._protocol, reactor)
+
+    def _close(self, reason: Exception) -> None:
+        sock, _ = self.take()
+        self.poller.closing(sock.fileno())
+        if isinstance(reason, ConnectionAborted):
+            closeWithReset(sock)
+        else:
+            sock.close()
+        self._protocol.connectionLost(Failure(reason))
+
+    def _require(self) -> socket.SocketType:
+        assert self._socket is not None, "the socket is somebody else's"
+        return self._socket
+
+
+def completeTransport(sock: socket.SocketType, protocol: IProtocol, reactor: Any) -> tcp.Server:
+    """A transport of Twisted's for a connected socket. It reads already."""
+    kind: Any = unix.Server if sock.family == socket.AF_UNIX else tcp.Server
+    transport: tcp.Server = kind(sock, protocol, sock.getpeername(), None, 0, reactor)
+    transport.repstr = f"<{type(protocol).__name__} at {sock.fileno()}>"  # which Twisted leaves out without a port
+    return transport
+
+
+def canTake(transport: Any) -> bool:
+    """
+    Whether a socket is all there is to a transport of Twisted's: with neither TLS nor anything else around it, and with
+    nothing in it that is still to be sent.
+    """
+    return bool(
+        type(transport) in _PLAIN
+        and transport.connected
+        and not transport.disconnecting
+        and not transport.TLS
+        and not transport._tempDataLen
+        and not transport.dataBuffer
+    )
+
+
+def take(transport: Any, poller: Poller) -> Taken:
+    """
+    Take the socket out of a transport for which L{canTake} holds. The transport is of no use any more: it tells its
+    protocol nothing, not even that it is lost.
+
+    @param poller: where the socket is registered, for L{ERRORS}.
+    """
+    sock: socket.socket = transport.socket
+    transport.stopReading()
+    transport.stopWriting()
+    transport.connected, transport.disconnected = 0, 1
+    untie(transport)
+    del transport.socket, transport.fileno, transport.protocol
+    poller.change(sock.fileno(), EVERYTHING)
+    return sock, 0
