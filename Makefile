@@ -14,12 +14,14 @@ PIP := $(IN_ENV) pip --quiet --disable-pip-version-check
 # Trial is content with no tests at all.
 LEAST_UNIT_TESTS := 600
 
-.PHONY: help run test wheel clean
+.PHONY: help run test wheel bench bench-quick clean
 
 help:
 	@echo 'make run      start three small backends, and tinylb in front of them on 127.0.0.1:6443'
 	@echo 'make test     run ruff, mypy, the unit tests under trial, and all tests under pytest'
 	@echo 'make wheel    build dist/tinylb-*.whl'
+	@echo 'make bench    measure tinylb beside other proxies for twenty minutes, into benchmarks/results;'
+	@echo '              make bench-quick does the main part in less than two'
 	@echo 'make clean    remove all that these have made'
 	@echo
 	@echo 'PYTHON=python3.12, for example, chooses the interpreter.'
@@ -46,10 +48,19 @@ wheel: $(ENV)/run.stamp
 	@rm -f dist/tinylb-*.whl
 	@$(PIP) wheel --no-deps --wheel-dir dist .
 
+# Proxies and tools that are not installed are left out, and that is said.
+bench: $(ENV)/bench.stamp
+	@mkdir -p benchmarks/results
+	@$(IN_ENV) benchmarks --json benchmarks/results/full.json --svg benchmarks/results/full.svg \
+	    --markdown benchmarks/results/full.md
+
+bench-quick: $(ENV)/bench.stamp
+	@$(IN_ENV) benchmarks --quick
+
 clean:
 	rm -rf .venv .venv-* build dist _trial_temp* .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	rm -f twisted/plugins/dropin.cache
-	find tinylb tests examples twisted -name __pycache__ -prune -exec rm -r {} +
+	find tinylb benchmarks tests examples twisted -name __pycache__ -prune -exec rm -r {} +
 
 $(ENV)/run.stamp: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "tinylb needs Python 3.10 or newer, and \
@@ -64,4 +75,10 @@ $(ENV)/test.stamp: $(ENV)/run.stamp
 	@echo 'Adding to $(ENV) what the tests need'
 	@$(PIP) install 'pip>=25.1'
 	@$(PIP) install --editable '.[tls]' --group test
+	@touch $@
+
+$(ENV)/bench.stamp: $(ENV)/run.stamp
+	@echo 'Adding to $(ENV) what the benchmarks need'
+	@$(PIP) install 'pip>=25.1'
+	@$(PIP) install --group bench
 	@touch $@

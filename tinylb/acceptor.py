@@ -56,16 +56,17 @@ class Acceptor:
         there; what is left is told again.
         """
         accepted = 0
-        try:
-            while accepted < self._count:
+        while accepted < self._count:
+            try:
                 fd, name = self._accept()
-                accepted += 1
-                self._accepted(socket.SocketType(self._family, socket.SOCK_STREAM, 0, fd), name)
-        except BlockingIOError:
-            pass
-        except OSError as error:
-            if error.errno not in _GONE:
-                self._port.doRead()  # it knows what to do without descriptors, and says so
+            except BlockingIOError:
+                break
+            except OSError as error:
+                if error.errno not in _GONE:
+                    self._port.doRead()  # it knows what to do without descriptors, and says so
+                break
+            accepted += 1
+            self._accepted(socket.SocketType(self._family, socket.SOCK_STREAM, 0, fd), name)
         self._count = min(2 * self._count, _AT_ONCE) if accepted == self._count else max(1, accepted)
 
     def stop(self) -> None:
@@ -82,5 +83,5 @@ class Acceptor:
             return
         transport: Any = SocketTransport(sock, protocol, address, self._poller)
         if not self._poller.watch(fd, transport, EVERYTHING):
-            transport = completeTransport(sock, protocol, self._port.reactor)
+            transport = completeTransport(sock, protocol, address, self._port.reactor)
         protocol.makeConnection(transport)

@@ -47,6 +47,10 @@ class State(Enum):
     OVER = "over"
 
 
+# Looking a member up in its enumeration would be felt here.
+_NEW, _DIALING, _OVER = State.NEW, State.DIALING, State.OVER
+
+
 class Arrival(Backlog):
     """
     Owns a client's end until there is a backend for it. The client is not read from meanwhile, and
@@ -59,7 +63,7 @@ class Arrival(Backlog):
     def __init__(self, reception: Reception, address: IAddress | None) -> None:
         self._reception = reception
         self._address = address
-        self._state = State.NEW
+        self._state = _NEW
         self._end: End
         self._dial: Dial | None = None
         self._since = 0.0
@@ -73,7 +77,7 @@ class Arrival(Backlog):
         if refusal is not None:
             self._refuse(refusal, _NO_ATTEMPT)
             return
-        self._state = State.DIALING
+        self._state = _DIALING
         reception.waiting[self] = None
         engines = reception.rules.engines
         if not isinstance(end.transport, SocketTransport):
@@ -101,22 +105,22 @@ class Arrival(Backlog):
         try:
             self._serve(connected)
         except Exception:
+            abandon(connected.protocol)
             self._fail()
 
     def notFound(self, error: Exception) -> None:
         """See L{Seeker <tinylb.dial.Seeker>}."""
         if not isinstance(error, DialError):
             self._fail(Failure(error))
-        elif self._state is State.DIALING:
+        elif self._state is _DIALING:
             self._over()
             self._refuse(error.reason, error)
 
     def _serve(self, connected: Connected) -> None:
         backend = connected.protocol
         if not isinstance(backend, End) or not isinstance(backend.owner, Backlog):
-            abandon(backend)
             raise TypeError(f"{connected.candidate.backend!r} connected {backend!r}, which the factory did not build")
-        if self._state is not State.DIALING:
+        if self._state is not _DIALING:
             backend.transport.abortConnection()
             return
         self._over()
@@ -127,12 +131,12 @@ class Arrival(Backlog):
 
     def _fail(self, failure: Failure | None = None) -> None:
         self._log.failure("A client could not be joined to its backend", failure=failure)
-        if self._state is State.DIALING:
+        if self._state is _DIALING:
             self._over()
         self._end.transport.abortConnection()
 
     def _cancel(self, reason: CloseReason) -> None:
-        if self._state is State.DIALING:
+        if self._state is _DIALING:
             dial = self._dial
             self._over()
             if dial is not None:
@@ -140,13 +144,13 @@ class Arrival(Backlog):
             self._refuse(reason, _NO_ATTEMPT)
 
     def _over(self) -> None:
-        self._state = State.OVER
+        self._state = _OVER
         self._dial = None
         del self._reception.waiting[self]
 
     def _refuse(self, reason: CloseReason, error: DialError) -> None:
         """Close at once: a client that is told so can try elsewhere. A TLS transport would first wait for its peer."""
-        self._state = State.OVER
+        self._state = _OVER
         if self._end.state is EndState.LOST:
             pass  # Twisted's TLS transports cannot be aborted then
         elif self._end.canHalfClose:

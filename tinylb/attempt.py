@@ -11,6 +11,7 @@ from zope.interface import implementer
 
 from tinylb.events import CloseReason
 from tinylb.selection import Candidate
+from tinylb.transports import ISocketFactory
 
 
 class Search(Protocol):
@@ -33,26 +34,42 @@ class State(Enum):
     OVER = "over"
 
 
-@implementer(IProtocolFactory)
+_TRYING = State.TRYING
+
+
+@implementer(ISocketFactory)
 class Attempt:
     """
     One attempt to connect to one backend. It is the factory that the backend's endpoint asks for a
     protocol, which is the very moment the connection is made: the first attempt that is asked wins.
     """
 
+    __slots__ = (
+        "__weakref__",
+        "candidate",
+        "connecting",
+        "dial",
+        "protocol",
+        "started",
+        "state",
+        "takesSockets",
+        "target",
+    )
+
     def __init__(self, dial: Search, candidate: Candidate, started: float) -> None:
         self.dial: Search | None = dial
         self.candidate = candidate
         self.target = candidate.target
         self.started = started
-        self.state = State.TRYING
+        self.state = _TRYING
         self.protocol: IProtocol | None = None
         self.connecting: Deferred[IProtocol] | None = None
+        self.takesSockets: bool = getattr(dial.factory, "takesSockets", False)
 
     def buildProtocol(self, addr: IAddress) -> IProtocol | None:
         """See L{IProtocolFactory}. L{None} when somebody else was first, or the target is gone."""
         dial = self.dial
-        if dial is None or self.state is not State.TRYING or not dial.claim(self):
+        if dial is None or self.state is not _TRYING or not dial.claim(self):
             return None
         self.protocol = dial.factory.buildProtocol(addr)
         return self.protocol

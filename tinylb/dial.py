@@ -22,6 +22,9 @@ from tinylb.selection import Candidate, Selection
 # given up for the next, so that a client costs few descriptors and still reaches the last backend.
 ATTEMPTS_PER_CLIENT = 4
 
+# Looking a member up in its enumeration would be felt here.
+_TRYING, _CLAIMED, _OVER = State.TRYING, State.CLAIMED, State.OVER
+
 
 class Connected(NamedTuple):
     """
@@ -88,6 +91,7 @@ class Dial:
         "_count",
         "_deadline",
         "_due",
+        "_isWaiting",
         "_rules",
         "_seeker",
         "_started",
@@ -103,7 +107,7 @@ class Dial:
         self.tried: set[str] = set()
         self._rules = rules
         self._client = client
-        self._state = State.TRYING
+        self._state = _TRYING
         self._seeker = seeker
         self._attempts: dict[Attempt, None] = {}
         self._causes: list[str] = []
@@ -114,6 +118,7 @@ class Dial:
         self._due = 0.0
         self._timer: IDelayedCall | None = None
         self._advancing = False
+        self._isWaiting = False
 
     def start(self) -> None:
         """Begin."""
@@ -123,7 +128,7 @@ class Dial:
 
     def cancel(self) -> None:
         """Nobody seeks any more. Every attempt ends."""
-        if self._state is not State.OVER:
+        if self._state is not _OVER:
             self._fail(DialCancelled(tuple(self._causes), self._count))
 
     def advance(self) -> None:
@@ -132,7 +137,7 @@ class Dial:
             return  # an attempt failed, or was made, while it was being started: the loop below sees it
         self._advancing = True
         try:
-            while self._state is State.TRYING:
+            while self._state is _TRYING:
                 if len(self._attempts) == ATTEMPTS_PER_CLIENT and self._rules.selection.remain(self.tried):
                     self._giveUpLongest()
                     continue
@@ -141,7 +146,7 @@ class Dial:
                     self._nobodyToPick()
                     break
                 attempt = self._try(candidate)
-                if attempt.state is State.TRYING:
+                if attempt.state is _TRYING:
                     break
         except Exception as error:  # of a policy or a backend that is somebody's own
             self._fail(error)
@@ -150,9 +155,9 @@ class Dial:
 
     def claim(self, attempt: Attempt) -> bool:
         """An attempt has its connection. The first that does, while its target is in the set, wins."""
-        if self._state is not State.TRYING or attempt.target not in self._rules.selection.backends.targets:
+        if self._state is not _TRYING or attempt.target not in self._rules.selection.backends.targets:
             return False
-        self._state = attempt.state = State.CLAIMED
+        self._state = attempt.state = _CLAIMED
         if len(self._attempts) == 1:
             return True
         for other in tuple(self._attempts):
@@ -165,13 +170,13 @@ class Dial:
     def moveOn(self, attempt: Attempt) -> None:
         """The attempt's target is gone, though the connection may have been made already: find another."""
         self.drop(attempt)
-        if self._state is State.CLAIMED:
-            self._state = State.TRYING
+        if self._state is _CLAIMED:
+            self._state = _TRYING
         self.advance()
 
     def drop(self, attempt: Attempt) -> None:
         """End an attempt, whatever it was doing."""
-        if attempt.state is State.OVER:
+        if attempt.state is _OVER:
             return
         protocol, connecting = attempt.protocol, attempt.connecting
         self._over(attempt)
@@ -187,13 +192,15 @@ class Dial:
         self._attempts[attempt] = None
         self._count += 1
         self._setTimer(now)
-        rules.room.leave(self)
+        if self._isWaiting:
+            self._isWaiting = False
+            rules.room.leave(self)
         rules.registry.addAttempt(attempt)
         rules.tell(BackendPicked, self._client, candidate.id, candidate.target, self._count)
         if attempt not in self._attempts:
             return attempt  # somebody who was told has taken the target out of the set
         connecting = maybeDeferred(candidate.backend.connect, attempt)
-        if attempt.state is State.OVER:
+        if attempt.state is _OVER:
             connecting.cancel()
         else:
             attempt.connecting = connecting
@@ -208,11 +215,12 @@ class Dial:
 
     def arm(self) -> None:
         """See L{Lasting <tinylb.late.Lasting>}."""
-        if self._state is not State.OVER:
+        if self._state is not _OVER:
             self._timer = self._rules.clock.callLater(max(0.0, self._due - self._rules.clock.seconds()), self._tick)
 
     def _setTimer(self, now: float) -> None:
-        self._due = min(now + self._rules.attemptDelay, self._deadline)
+        due = now + self._rules.attemptDelay
+        self._due = due if due < self._deadline else self._deadline
         if self._timer is not None:
             self._timer.reset(max(0.0, self._due - now))
 
@@ -229,18 +237,19 @@ class Dial:
     def _nobodyToPick(self) -> None:
         """Somebody may have room later, or an attempt is still under way; else this is the end."""
         if self._rules.selection.remain(self.tried):
+            self._isWaiting = True
             self._rules.room.wait(self)
         elif not self._attempts:
             kind = AllFailed if self._causes else NoBackends
             self._fail(kind(tuple(self._causes) or ("no backend to try",), self._count))
 
     def _connected(self, protocol: IProtocol, attempt: Attempt) -> None:
-        if attempt.state is not State.CLAIMED:
+        if attempt.state is not _CLAIMED:
             abandon(protocol)  # by an endpoint that cannot be cancelled
             return
         if self._untold:
             self._tellFailures()
-        if attempt.state is not State.CLAIMED:
+        if attempt.state is not _CLAIMED:
             return  # dropped: somebody who was told has taken the target out of the set, or cancelled
         self._over(attempt)
         self._finish()
@@ -248,9 +257,9 @@ class Dial:
         self._seeker.found(Connected(attempt.candidate, protocol, self._count, seconds))
 
     def _failed(self, failure: Failure, attempt: Attempt) -> None:
-        if attempt.state is State.OVER:
+        if attempt.state is _OVER:
             return
-        self._state = State.TRYING
+        self._state = _TRYING
         self._over(attempt)
         self._blame(attempt, *explain(failure))
         self._tellFailures()
@@ -271,7 +280,7 @@ class Dial:
             self._rules.tell(DialFailed, self._client, candidate.id, candidate.target, kind, why, seconds)
 
     def _over(self, attempt: Attempt) -> None:
-        attempt.state = State.OVER
+        attempt.state = _OVER
         # Twisted's connector keeps the attempt, its factory, until Python looks for cycles.
         attempt.protocol = attempt.connecting = attempt.dial = None
         del self._attempts[attempt]
@@ -292,8 +301,9 @@ class Dial:
         self._seeker.notFound(error)
 
     def _finish(self) -> None:
-        self._state = State.OVER
-        self._rules.room.leave(self)
+        self._state = _OVER
+        if self._isWaiting:
+            self._rules.room.leave(self)
         self._rules.late.remove(self)
         timer, self._timer = self._timer, None
         if timer is not None:

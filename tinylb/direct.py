@@ -8,8 +8,9 @@ from __future__ import annotations
 import errno
 import os
 import socket
-from typing import Any, Union
+from typing import Any
 
+from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.endpoints import TCP4ClientEndpoint
@@ -25,28 +26,25 @@ from twisted.internet.interfaces import (
     IProtocol,
     IProtocolFactory,
 )
-from twisted.internet.posixbase import PosixReactorBase
 from twisted.python.failure import Failure
 
 from tinylb.clock import monotonicClock
 from tinylb.poller import EVERYTHING, FAILED, WRITABLE, Poller, pollerOf
 from tinylb.sockets import closeWithReset
-from tinylb.transports import ISocketProtocol, SocketTransport, completeTransport
+from tinylb.transports import SocketTransport
 
 # From here on the kernel chooses the ports of those who connect, by default; see ip(7).
 _FIRST_EPHEMERAL = 32768
-_Literal = Union[IPv4Address, IPv6Address]
-
 _TYPE = socket.SOCK_STREAM | getattr(socket, "SOCK_NONBLOCK", 0)
 
 
 class DirectEndpoint(TCP4ClientEndpoint):
     """
-    Connects to a literal address, IPv4 or IPv6, as L{TCP4ClientEndpoint} does, with the same errors. A protocol
-    that provides L{ISocketProtocol} gets a L{SocketTransport}, any other one a complete transport.
+    Connects to a literal address, IPv4 or IPv6, as L{TCP4ClientEndpoint} does and with the same errors, for a factory
+    that takes sockets (L{ISocketFactory}).
 
-    It goes L{TCP4ClientEndpoint}'s own way where the reactor has no poller, where the poller can take no more, and with
-    a C{bindAddress}.
+    For any other factory it is a L{TCP4ClientEndpoint}; likewise for a name, with a C{bindAddress}, and where the
+    reactor has no poller, or the poller can take no more.
 
     @param reactor: L{IReactorTCP <twisted.internet.interfaces.IReactorTCP>}.
     @param host: without brackets.
@@ -55,9 +53,11 @@ class DirectEndpoint(TCP4ClientEndpoint):
 
     def __init__(self, reactor: Any, host: str, port: int, timeout: float | None = 30, bindAddress: Any = None) -> None:
         super().__init__(reactor, host, port, timeout, bindAddress)  # type: ignore[arg-type]
-        self._poller = None if bindAddress is not None else pollerOf(reactor)
+        isLiteral = isIPAddress(host) or isIPv6Address(host)
+        self._poller = pollerOf(reactor) if isLiteral and bindAddress is None else None
         self._family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self._address = _literal(host, port)
+        self._address = (IPv6Address if ":" in host else IPv4Address)("TCP", host, port)
+        self._name = None if "%" in host else (host, port)
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
         """
@@ -67,31 +67,30 @@ class DirectEndpoint(TCP4ClientEndpoint):
             L{twisted.internet.error}. It may be cancelled.
         """
         poller = self._poller
-        if poller is None:
+        if poller is None or not getattr(protocolFactory, "takesSockets", False):
             return super().connect(protocolFactory)
         try:
             sock = socket.SocketType(self._family, _TYPE)
         except OSError as error:
             return fail(ConnectBindError(error.errno, error.strerror))
-        try:
-            number = sock.connect_ex(self._destination())
-        except OSError as error:  # a scope that does not exist
-            number = error.errno or errno.EINVAL
-        if number not in (0, errno.EINPROGRESS):
-            sock.close()
-            return fail(_connectError(number))
-        connecting = _Connecting(sock, poller, self._reactor, protocolFactory, self._address)
+        connecting = _Connecting(sock, poller, protocolFactory, self._address)
         if not poller.watch(sock.fileno(), connecting, EVERYTHING):
             sock.close()
             return super().connect(protocolFactory)
-        if self._timeout is not None:
+        try:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            number = sock.connect_ex(self._name or self._scoped())
+        except OSError as error:
+            connecting.fail(error)
+        else:
+            if number not in (0, errno.EINPROGRESS):
+                connecting.fail(_connectError(number))
+        if self._timeout is not None and not connecting.result.called:
             connecting.timer = monotonicClock(self._reactor).callLater(self._timeout, connecting.timedOut)
         return connecting.result
 
-    def _destination(self) -> tuple[Any, ...]:
-        if "%" not in self._host:
-            return self._host, self._port
-        # The scope's number is looked up each time: an interface may go and come back as another.
+    def _scoped(self) -> tuple[Any, ...]:
+        """The scope's number is looked up each time: an interface may go and come back as another."""
         flags = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
         return socket.getaddrinfo(self._host, self._port, self._family, socket.SOCK_STREAM, 0, flags)[0][4]
 
@@ -99,19 +98,13 @@ class DirectEndpoint(TCP4ClientEndpoint):
 class _Connecting:
     """A socket that is being connected."""
 
-    __slots__ = ("_address", "_factory", "_poller", "_reactor", "_socket", "result", "timer")
+    __slots__ = ("_address", "_factory", "_poller", "_socket", "result", "timer")
 
     def __init__(
-        self,
-        sock: socket.SocketType,
-        poller: Poller,
-        reactor: PosixReactorBase,
-        factory: IProtocolFactory,
-        to: _Literal,
+        self, sock: socket.SocketType, poller: Poller, factory: IProtocolFactory, to: IPv4Address | IPv6Address
     ) -> None:
         self._socket: socket.SocketType | None = sock
         self._poller = poller
-        self._reactor = reactor
         self._factory = factory
         self._address = to
         self.result: Deferred[IProtocol] = Deferred(self._cancelled)
@@ -125,52 +118,47 @@ class _Connecting:
         if not number and _isOwnPeer(sock, self._address):
             number = errno.ECONNREFUSED
         if number:
-            self._fail(_connectError(number))
+            self.fail(_connectError(number))
         else:
             self._connected(sock, events)
 
     def timedOut(self) -> None:
         """The time is over."""
         self.timer = None
-        self._fail(TimeoutError())
+        self.fail(TimeoutError())
 
-    def _connected(self, sock: socket.SocketType, events: int) -> None:
-        self._over()
-        fd = sock.fileno()
-        try:
-            protocol = self._factory.buildProtocol(self._address)
-        except Exception:
-            self._poller.closing(fd)
-            sock.close()
-            self.result.errback(Failure())
-            return
-        if protocol is None:
-            self._poller.closing(fd)
-            closeWithReset(sock)
-            self.result.errback(NoProtocol())
-            return
-        transport: Any
-        if ISocketProtocol.providedBy(protocol):
-            transport = SocketTransport(
-                sock, protocol, self._address, self._poller, news=0 if events == WRITABLE else events
-            )
-            self._poller.hand(fd, transport)
-        else:
-            self._poller.forget(fd)
-            transport = completeTransport(sock, protocol, self._reactor)
-        protocol.makeConnection(transport)
-        self.result.callback(protocol)
-
-    def _cancelled(self, _: Deferred[IProtocol]) -> None:
-        self._fail(ConnectingCancelledError(self._address))
-
-    def _fail(self, error: Exception) -> None:
+    def fail(self, error: Exception) -> None:
+        """There will be no connection."""
         sock = self._socket
         self._over()
         if sock is not None:
             self._poller.closing(sock.fileno())
             sock.close()
             self.result.errback(error)
+
+    def _connected(self, sock: socket.SocketType, events: int) -> None:
+        self._over()
+        address, poller = self._address, self._poller
+        try:
+            protocol = self._factory.buildProtocol(address)
+        except Exception:
+            poller.closing(sock.fileno())
+            sock.close()
+            self.result.errback(Failure())
+            return
+        if protocol is None:
+            poller.closing(sock.fileno())
+            closeWithReset(sock)
+            self.result.errback(NoProtocol())
+            return
+        news = 0 if events == WRITABLE else events
+        transport: Any = SocketTransport(sock, protocol, address, poller, news)
+        poller.hand(sock.fileno(), transport)
+        protocol.makeConnection(transport)
+        self.result.callback(protocol)
+
+    def _cancelled(self, _: Deferred[IProtocol]) -> None:
+        self.fail(ConnectingCancelledError(self._address))
 
     def _over(self) -> None:
         self._socket = None
@@ -179,16 +167,12 @@ class _Connecting:
             timer.cancel()
 
 
-def _isOwnPeer(sock: socket.SocketType, address: _Literal) -> bool:
+def _isOwnPeer(sock: socket.SocketType, address: IPv4Address | IPv6Address) -> bool:
     """
     Where nobody listens at a port of this machine, the kernel may choose that very port for us, and connect the socket
     to itself.
     """
     return address.port >= _FIRST_EPHEMERAL and sock.getsockname()[:2] == (address.host, address.port)
-
-
-def _literal(host: str, port: int) -> _Literal:
-    return IPv6Address("TCP", host, port) if ":" in host else IPv4Address("TCP", host, port)
 
 
 def _connectError(number: int) -> Exception:

@@ -9,7 +9,6 @@ from typing import Protocol as StaticProtocol
 from twisted.internet.interfaces import (
     IAddress,
     IHalfCloseableProtocol,
-    IProtocolFactory,
     IPushProducer,
     IReactorFDSet,
     ISSLTransport,
@@ -20,7 +19,7 @@ from zope.interface import implementer
 
 from tinylb.poller import ERRORS, FAILED, Poller
 from tinylb.sockets import passHalfClose, probe, sendAtOnce, socketOf, untie
-from tinylb.transports import ISocketProtocol, SocketTransport, Taken, canTake, take
+from tinylb.transports import ISocketFactory, SocketTransport, Taken, canTake, take
 
 
 class EndState(Enum):
@@ -80,21 +79,20 @@ class End(Protocol):
 
     transport: Transport  # type: ignore[assignment]
 
+    state = EndState.OPEN
+    paused = False
+    count = 0
+    _socket: socket.SocketType | None = None
+    _poller: Poller | None = None
+    _fd = -1
+
     def __init__(self, owner: Owner) -> None:
         self.owner = owner
-        self.state = EndState.OPEN
-        self.paused = False
-        self.count = 0
-        self._socket: socket.SocketType | None = None
-        self._poller: Poller | None = None
-        self._fd = -1
 
     def connectionMade(self) -> None:
         """See L{Protocol.connectionMade}."""
         transport = self.transport
-        if isinstance(transport, SocketTransport):
-            self._socket = transport.getHandle()
-        else:
+        if not isinstance(transport, SocketTransport):
             self._socket = socketOf(transport)
             passHalfClose(transport, self)
         self.owner.connected(self)
@@ -181,6 +179,7 @@ class End(Protocol):
     def complete(self, reactor: IReactorFDSet) -> None:
         """See to it that the transport can move bytes."""
         if isinstance(self.transport, SocketTransport):
+            self._socket = self.transport.getHandle()
             poller, self.transport = self.transport.poller, self.transport.complete(reactor)
             self.pauseProducing()
             self._watch(poller)
@@ -267,25 +266,20 @@ class Backlog:
             owner.lost(end, self._lost)
 
 
-@implementer(ISocketProtocol)
-class SocketEnd(End):
-    """An end that will be taken over: its transport need not move bytes."""
-
-
-@implementer(IProtocolFactory)
+@implementer(ISocketFactory)
 class BackendEnds:
     """
     The factory of the ends at backends' connections.
 
-    @param kind: of end.
+    @ivar takesSockets: whether the ends will be taken over, so that their transports need not move bytes.
     """
 
-    def __init__(self, kind: type[End]) -> None:
-        self._kind = kind
+    def __init__(self, takesSockets: bool) -> None:
+        self.takesSockets = takesSockets
 
     def buildProtocol(self, addr: IAddress) -> End:
         """See L{IProtocolFactory}."""
-        return self._kind(Backlog())
+        return End(Backlog())
 
     def doStart(self) -> None:
         """Nothing to do."""

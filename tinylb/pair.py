@@ -15,8 +15,8 @@ from tinylb.registry import Registry
 from tinylb.relay.engines import Engines
 from tinylb.relay.interface import Side
 
-_CLOSED = {Side.CLIENT: CloseReason.CLIENT_CLOSED, Side.BACKEND: CloseReason.BACKEND_CLOSED}
-_RESET = {Side.CLIENT: CloseReason.CLIENT_RESET, Side.BACKEND: CloseReason.BACKEND_RESET}
+_CLIENT = Side.CLIENT
+_CLIENT_CLOSED, _BACKEND_CLOSED = CloseReason.CLIENT_CLOSED, CloseReason.BACKEND_CLOSED
 
 
 class PairRules:
@@ -102,7 +102,8 @@ class Pair:
         """Register, and start relaying."""
         self._rules.registry.addPair(self)
         self._rules.tell(PairOpened, self._address, self._backend, self.target, self._attempts, self._dialSeconds)
-        self._rules.late.add(self)
+        if not self._relay.isAborting:  # by somebody who was told
+            self._rules.late.add(self)
         self._relay.start()
 
     def arm(self) -> None:
@@ -131,14 +132,14 @@ class Pair:
     def closed(self, by: Side) -> None:
         """See L{Relayed <tinylb.relay.interface.Relayed>}."""
         if self._firstToClose is None:
-            self._firstToClose = _CLOSED[by]
+            self._firstToClose = _CLIENT_CLOSED if by is _CLIENT else _BACKEND_CLOSED
             if self._isArmed:
                 self._setTimer()
 
     def cut(self, side: Side) -> None:
         """See L{Relayed <tinylb.relay.interface.Relayed>}."""
         if self._cause is None:
-            self._cause = _RESET[side]
+            self._cause = CloseReason.CLIENT_RESET if side is _CLIENT else CloseReason.BACKEND_RESET
 
     def ended(self) -> None:
         """See L{Relayed <tinylb.relay.interface.Relayed>}."""
@@ -149,7 +150,8 @@ class Pair:
                 timer.cancel()
         else:
             rules.late.remove(self)
-        rules.registry.removePair(self)
+        registry = rules.registry
+        registry.removePair(self)
         rules.tell(
             PairClosed,
             self._address,
@@ -160,9 +162,10 @@ class Pair:
             relay.bytesIn,
             relay.bytesOut,
             rules.clock.seconds() - self._opened,
-            self._cause or self._firstToClose or CloseReason.CLIENT_CLOSED,
+            self._cause or self._firstToClose or _CLIENT_CLOSED,
         )
-        rules.registry.settle()
+        if not registry.connections:
+            registry.settle()
 
     def _setTimer(self) -> None:
         """One timer for both limits; it looks how long the pair was idle only when it could matter."""

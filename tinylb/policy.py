@@ -51,8 +51,9 @@ class RoundRobin:
             first = bisect_right(candidates, state.last, key=_id)
         heaviest = max(map(_weight, candidates))
         turn = state.turn
-        for candidate in candidates[first:]:
-            if _takesPart(candidate.weight, turn, heaviest):
+        for index in range(first, len(candidates)):
+            candidate = candidates[index]
+            if candidate.weight == heaviest or _takesPart(candidate.weight, turn, heaviest):
                 return candidate, Cursor(candidate.id, state.origin, turn)
         turn += 1
         choice = next(each for each in candidates if _takesPart(each.weight, turn, heaviest))
@@ -61,4 +62,4 @@ class RoundRobin:
 
 def _takesPart(weight: int, turn: int, heaviest: int) -> bool:
     """Whether the running total of C{weight / heaviest} reaches a new whole number in this turn."""
-    return weight == heaviest or (turn + 1) * weight // heaviest > turn * weight // heaviest
+    return (turn + 1) * weight // heaviest > turn * weight // heaviest

@@ -6,6 +6,7 @@ any number of sockets costs the reactor one reader, and its price for an event i
 from __future__ import annotations
 
 import select
+from time import monotonic
 from typing import Protocol
 from weakref import WeakValueDictionary
 
@@ -15,28 +16,33 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from tinylb.patience import MOMENT, Patience
+
 # Where there is no epoll there is no poller, and these are not used.
 READABLE = getattr(select, "EPOLLIN", 0)
 WRITABLE = getattr(select, "EPOLLOUT", 0)
 FAILED = getattr(select, "EPOLLERR", 0)
 FINISHED = getattr(select, "EPOLLRDHUP", 0)
+URGENT = getattr(select, "EPOLLPRI", 0)
 # Edge-triggered: one registration lasts for the life of a socket, however its traffic goes. Errors are always told.
 ERRORS = getattr(select, "EPOLLET", 0)
-EVERYTHING = ERRORS | READABLE | WRITABLE | FINISHED | getattr(select, "EPOLLPRI", 0)
+EVERYTHING = ERRORS | READABLE | WRITABLE | FINISHED | URGENT
 
-# So many events are handled before the reactor has its turn; what is left is told again then.
-EVENTS_PER_TURN = 256
-_EVENTS_PER_POLL = 64
+# After so many events at a time, or so many seconds, the reactor has its turn; what is left is told again then.
+_EVENTS_PER_POLL = 32
+_TURN = 0.001
 
 
 class Pollable(Protocol):
     """Whoever has a socket in a poller."""
 
-    def ready(self, events: int) -> None:
+    def ready(self, events: int) -> bool | None:
         """
         The socket has news, or had when it was last looked at.
 
         @param events: as of epoll(7).
+
+        @return: C{True} when more news may follow in a moment, from here or from another socket.
         """
 
 
@@ -65,6 +71,7 @@ class Poller:
         self._pollables: list[Pollable | None] = []
         self._count = 0
         self._fresh: set[int] = set()
+        self._patience = Patience(monotonic())
 
     def watch(self, fd: int, pollable: Pollable, events: int) -> bool:
         """
@@ -119,25 +126,46 @@ class Poller:
 
     def doRead(self) -> None:
         """For the reactor: something has news."""
-        for _ in range(EVENTS_PER_TURN // _EVENTS_PER_POLL):
-            if self._epoll is None:
-                return  # released by one who was told
+        end = monotonic() + _TURN
+        mayFollow = False
+        while self._epoll is not None:  # one who is told may release it
             news = self._epoll.poll(0, _EVENTS_PER_POLL)
+            if not news and mayFollow:
+                news = self._waitAMoment(self._epoll)
             if not news:
                 return
-            self._tell(news)
+            mayFollow = self._tell(news)
+            if len(news) == _EVENTS_PER_POLL or monotonic() > end:
+                return
 
-    def _tell(self, news: list[tuple[int, int]]) -> None:
+    def _waitAMoment(self, epoll: select.epoll) -> list[tuple[int, int]]:
+        """See L{tinylb.patience}."""
+        now = monotonic()
+        if not self._patience.has(now):
+            return []
+        until = now + MOMENT
+        while now < until:
+            news = epoll.poll(0, _EVENTS_PER_POLL)
+            if news:
+                return news
+            now = monotonic()
+        self._patience.waitedInVain()
+        return []
+
+    def _tell(self, news: list[tuple[int, int]]) -> bool:
+        """Whether they were lone news, and more may follow."""
         pollables, fresh = self._pollables, self._fresh
         fresh.clear()
+        mayFollow: bool | None = False
         for fd, events in news:
             pollable = pollables[fd]
             # One who was told before may have closed the socket, and a new one may have its number.
             if pollable is not None and fd not in fresh:
                 try:
-                    pollable.ready(events)
+                    mayFollow = pollable.ready(events)
                 except Exception:
                     self._log.failure("{pollable!r} failed", pollable=pollable)
+        return bool(mayFollow) and len(news) == 1
 
     def logPrefix(self) -> str:
         """For the reactor."""

@@ -90,7 +90,7 @@ class Registry:
 
     def addPair(self, pair: LivePair) -> None:
         """A pair came to life."""
-        record = self.record(pair.target)
+        record = self._records.get(pair.target) or self.record(pair.target)
         record.pairs[pair] = None
         record.opened += 1
         self.connections += 1
@@ -102,11 +102,13 @@ class Registry:
         record.bytesIn += pair.bytesIn
         record.bytesOut += pair.bytesOut
         self.connections -= 1
-        self._forget(record)
+        if not record.pairs and not record.attempts:
+            self._forget(record)
 
     def addAttempt(self, attempt: Abortable) -> None:
         """An attempt began."""
-        self.record(attempt.target).attempts[attempt] = None
+        record = self._records.get(attempt.target) or self.record(attempt.target)
+        record.attempts[attempt] = None
         self.dialing += 1
 
     def removeAttempt(self, attempt: Abortable) -> None:
@@ -114,7 +116,7 @@ class Registry:
         record = self._records[attempt.target]
         del record.attempts[attempt]
         self.dialing -= 1
-        if not record.attempts and not record.pairs:
+        if not record.pairs and not record.attempts:
             self._forget(record)
         if not self.dialing and not self.connections:
             self.settle()

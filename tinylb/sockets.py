@@ -9,7 +9,7 @@ from typing import Any, Union
 
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.base import BaseConnector
-from twisted.internet.interfaces import IHalfCloseableProtocol, ISSLTransport, ISystemHandle
+from twisted.internet.interfaces import IAddress, IHalfCloseableProtocol, ISSLTransport, ISystemHandle
 from twisted.protocols.policies import ProtocolWrapper
 from zope.interface import alsoProvides
 
@@ -37,6 +37,15 @@ def addressOf(family: int, name: Any) -> Address:
             name = (host, *name[1:])
         return IPv6Address("TCP", *name)
     return IPv4Address("TCP", *name)
+
+
+def nameOf(address: IAddress) -> Any:
+    """The reverse."""
+    if isinstance(address, IPv4Address):
+        return address.host, address.port
+    if isinstance(address, IPv6Address):
+        return address.host, address.port, address.flowInfo, address.scopeID
+    return address.name if isinstance(address, UNIXAddress) else None
 
 
 def hostOf(sock: socket.SocketType) -> Address:

@@ -8,18 +8,20 @@ from typing import Any
 
 from twisted.internet import tcp, unix
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
-from twisted.internet.interfaces import IAddress, IProtocol, ISystemHandle
+from twisted.internet.interfaces import IAddress, IProtocol, IProtocolFactory, ISystemHandle
 from twisted.python.failure import Failure
-from zope.interface import Interface, implementer
+from zope.interface import Attribute, implementer
 
 from tinylb.poller import EVERYTHING, FAILED, WRITABLE, Poller
-from tinylb.sockets import closeWithReset, hostOf, untie
+from tinylb.sockets import closeWithReset, hostOf, nameOf, untie
 
 _PLAIN = frozenset((tcp.Server, tcp.Client, unix.Server, unix.Client))
 
 
-class ISocketProtocol(Interface):
-    """A protocol for which a L{SocketTransport} will do. All others get a complete transport of Twisted's."""
+class ISocketFactory(IProtocolFactory):
+    """A factory whose protocols may not need a complete transport."""
+
+    takesSockets: bool = Attribute("""Whether a L{SocketTransport} will do for the next one.""")
 
 
 # A socket without a transport, and what it has become ready for, as of epoll(7), that will not be news again.
@@ -85,15 +87,15 @@ class SocketTransport:
 
     def take(self) -> Taken:
         """The socket is the caller's from now on, and is registered still."""
-        sock = self._require()
-        self._socket = None
+        sock, self._socket = self._socket, None
+        assert sock is not None, "the socket is somebody else's"
         return sock, self._news
 
     def complete(self, reactor: Any) -> tcp.Server:
         """A transport of Twisted's for the socket, in the place of this one."""
         sock, _ = self.take()
         self.poller.forget(sock.fileno())
-        return completeTransport(sock, self._protocol, reactor)
+        return completeTransport(sock, self._protocol, self._peer, reactor)
 
     def _close(self, reason: Exception) -> None:
         sock, _ = self.take()
@@ -109,10 +111,10 @@ class SocketTransport:
         return self._socket
 
 
-def completeTransport(sock: socket.SocketType, protocol: IProtocol, reactor: Any) -> tcp.Server:
+def completeTransport(sock: socket.SocketType, protocol: IProtocol, peer: IAddress, reactor: Any) -> tcp.Server:
     """A transport of Twisted's for a connected socket. It reads already."""
     kind: Any = unix.Server if sock.family == socket.AF_UNIX else tcp.Server
-    transport: tcp.Server = kind(sock, protocol, sock.getpeername(), None, 0, reactor)
+    transport: tcp.Server = kind(sock, protocol, nameOf(peer), None, 0, reactor)
     transport.repstr = f"<{type(protocol).__name__} at {sock.fileno()}>"  # which Twisted leaves out without a port
     return transport
 

@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple, Protocol, TypeVar
 
-from twisted.internet.address import IPv4Address, UNIXAddress
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.endpoints import TCP4ServerEndpoint, UNIXClientEndpoint
-from twisted.internet.interfaces import IStreamServerEndpoint
+from twisted.internet.interfaces import IAddress, IStreamServerEndpoint
+from twisted.internet.tcp import Connection
 from typing_extensions import Unpack
 
 from tests.integration.process import BalancerProcess
 from tests.integration.servers import Server
 from tests.integration.sockets import Address, Peer, connect, eventually, reactor
-from tinylb import BackendSet, EndpointBackend, LoadBalancerService, PairOpened, TCPBackend, Value
+from tinylb import BackendSet, EndpointBackend, LoadBalancer, LoadBalancerService, PairOpened, TCPBackend, Value
 from tinylb.balancer import BalancerOptions
 from tinylb.clock import monotonicClock, release
 from tinylb.events import Event
 from tinylb.interfaces import IBackend, IProvider
 from tinylb.testing import Recorder
 
-ENGINES: dict[str, BalancerOptions] = {"stream": {}}
-"""The engines of the relay, and the options that choose them."""
+ENGINES: dict[str, BalancerOptions] = {"stream": {"relay": "stream"}}
+"""The engines of the relay that this system has, and the options that choose them."""
+
+if sys.platform == "linux":
+    ENGINES["kernel"] = {"relay": "kernel"}
 
 E = TypeVar("E", bound=Event)
 
@@ -50,9 +55,24 @@ def backend(server: Listening) -> EndpointBackend:
     return TCPBackend(reactor, *server.address)
 
 
+def addressOf(host: IAddress) -> Address:
+    """What a socket is told to connect there."""
+    if isinstance(host, UNIXAddress):
+        return (host.name or b"").decode()
+    assert isinstance(host, (IPv4Address, IPv6Address))
+    return host.host, host.port
+
+
 def backendsJSON(**servers: Listening) -> str:
     """A backends file that leads to servers."""
     return json.dumps({"backends": {id: backend(server).target for id, server in servers.items()}})
+
+
+def isRelayedByTheKernel() -> bool:
+    """Of the one pair there is, L{False} if the reactor has two transports for it, one at either end."""
+    transports = {each for each in (*reactor.getReaders(), *reactor.getWriters()) if isinstance(each, Connection)}
+    assert len(transports) in (0, 2)
+    return not transports
 
 
 class Balanced:
@@ -74,11 +94,7 @@ class Balanced:
     @property
     def address(self) -> Address:
         """Where it listens."""
-        host = self.service.hosts[0]
-        if isinstance(host, UNIXAddress):
-            return (host.name or b"").decode()
-        assert isinstance(host, IPv4Address)
-        return host.host, host.port
+        return addressOf(self.service.hosts[0])
 
     def publish(self, **backends: IBackend) -> None:
         """Make these the current set. It is in force when this returns."""
@@ -113,6 +129,7 @@ class Bench:
     def __init__(self, engine: BalancerOptions) -> None:
         self._engine = engine
         self._services: list[LoadBalancerService] = []
+        self._balancers: list[LoadBalancer] = []
         self._processes: list[BalancerProcess] = []
         self._closing: list[Closing] = []
 
@@ -145,6 +162,15 @@ class Bench:
         await service.whenListening()
         return balanced
 
+    def balancer(self, **options: Unpack[BalancerOptions]) -> tuple[LoadBalancer, list[Event]]:
+        """A balancer without a service, and what happens in it."""
+        complete: BalancerOptions = {**self._engine, **options}
+        balancer = LoadBalancer(reactor, **complete)
+        recorder = Recorder()
+        balancer.observers.append(recorder)
+        self._balancers.append(balancer)
+        return balancer, recorder.events
+
     async def join(self, server: Server | None = None, endpoint: IStreamServerEndpoint | None = None) -> Joined:
         """A client and a server's end that are joined by a balancer of their own."""
         server = self.add(server or Server())
@@ -152,10 +178,10 @@ class Bench:
         balanced.publish(a=backend(server))
         return await self.joinBy(balanced, server)
 
-    async def joinBy(self, balanced: Balanced, server: Server) -> Joined:
-        """A client and a server's end that are joined by this balancer; the server must be its next backend."""
+    async def joinBy(self, balanced: Balanced, server: Server, client: Peer | None = None) -> Joined:
+        """A client, by default a new one, and the server's end that this balancer joins to it as the next backend."""
         opened = len(balanced.told(PairOpened))
-        client = self.connect(balanced)
+        client = client or self.connect(balanced)
         serving = await server.accept()
         await balanced.hear(PairOpened, opened + 1)
         return Joined(balanced, client, serving)
@@ -164,24 +190,24 @@ class Bench:
         self, backends: Mapping[str, Listening] | Path, descriptors: int | None = None, **options: float | None
     ) -> BalancerProcess:
         """A balancer in a process of its own, that listens."""
-        if not isinstance(backends, Path):
-            process = BalancerProcess({id: server.address for id, server in backends.items()}, descriptors, **options)
-        else:
-            process = BalancerProcess(str(backends), descriptors, **options)
+        source = str(backends) if isinstance(backends, Path) else {id: each.address for id, each in backends.items()}
+        process = BalancerProcess(source, descriptors, {**self._engine, **options})
         self._processes.append(process)
         await process.start()
         return process
 
-    def connect(self, balanced: Balanced) -> Peer:
-        """A client."""
-        return self.add(connect(balanced.address))
+    def connect(self, balanced: Balanced, own: Path | None = None) -> Peer:
+        """A client; see L{connect}."""
+        return self.add(connect(balanced.address, own))
 
     async def close(self) -> None:
         """Close everything around the balancers, then stop them."""
         for each in (*self._processes, *self._closing):
             each.close()
-        stopped: list[None] = []
-        for service in self._services:
-            service.stopService().addCallback(stopped.append)
-        await eventually(lambda: len(stopped) == len(self._services), "every balancer has stopped")
+        ending = [service.stopService() for service in self._services]
+        ending += [balancer.drain(0.0) for balancer in self._balancers]
+        ended: list[None] = []
+        for end in ending:
+            end.addCallback(ended.append)
+        await eventually(lambda: len(ended) == len(ending), "every balancer has ended")
         release(monotonicClock(reactor))

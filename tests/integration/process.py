@@ -38,7 +38,7 @@ class BalancerProcess:
     address: Address
 
     def __init__(
-        self, backends: Mapping[str, Address] | str, descriptors: int | None = None, **options: float | None
+        self, backends: Mapping[str, Address] | str, descriptors: int | None, options: Mapping[str, object]
     ) -> None:
         configuration: dict[str, Any] = {"backends": backends, "options": options}
         if descriptors is not None:
@@ -81,6 +81,11 @@ class BalancerProcess:
     async def step(self, seconds: float) -> None:
         """Set its clock, forward or back."""
         await self._ask(f"step {seconds}", "stepped")
+
+    @property
+    def pid(self) -> int:
+        """The process's number."""
+        return self._process.pid
 
     def freeze(self) -> None:
         """Let it run no more."""

@@ -13,7 +13,7 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThread
 
-from tests.integration.sockets import PATIENCE, Address, Peer, connect
+from tests.integration.sockets import PATIENCE, Address, Peer, connect, familyOf, nameOf
 
 SYN_SENT = "02"
 """As /proc/net/tcp has it."""
@@ -23,15 +23,16 @@ class Server:
     """
     A listening socket; each connection to it is taken by hand.
 
-    @param path: of a UNIX socket; a TCP one by default.
+    @param where: a literal of this machine, or the path of a UNIX socket.
     """
 
-    def __init__(self, path: Path | None = None, backlog: int = 128) -> None:
-        self.socket = socket.socket(socket.AF_INET if path is None else socket.AF_UNIX)
-        self.socket.bind(("127.0.0.1", 0) if path is None else str(path))
+    def __init__(self, where: str | Path = "127.0.0.1", backlog: int = 128) -> None:
+        address: Address = str(where) if isinstance(where, Path) else (where, 0)
+        self.socket = socket.socket(familyOf(address))
+        self.socket.bind(address)
         self.socket.listen(backlog)
         self.socket.settimeout(PATIENCE)
-        self.address: Address = self.socket.getsockname()
+        self.address = nameOf(self.socket)
         self._accepted: list[Peer] = []
 
     def accept(self) -> Deferred[Peer]:

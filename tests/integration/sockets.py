@@ -6,6 +6,7 @@ import socket
 import struct
 from collections.abc import Callable
 from enum import Enum
+from pathlib import Path
 from typing import cast
 
 from twisted.internet import reactor as installedReactor
@@ -54,7 +55,7 @@ class Peer:
     def __init__(self, connection: socket.socket) -> None:
         connection.settimeout(PATIENCE)
         self.socket = connection
-        self.address: Address = connection.getsockname()
+        self.address = nameOf(connection)
 
     def send(self, data: bytes | memoryview) -> Deferred[None]:
         """Send all of it."""
@@ -134,15 +135,33 @@ class Peer:
             data += chunk
 
 
-def connect(address: Address) -> Peer:
-    """A client of whatever listens there; the kernel accepts it without anybody's help."""
-    family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
-    connection = socket.socket(family)
+def connect(address: Address, own: Path | None = None) -> Peer:
+    """
+    A client of whatever listens there; the kernel accepts it without anybody's help.
+
+    @param own: the path of its own UNIX socket, which has no name otherwise.
+    """
+    connection = socket.socket(familyOf(address))
     peer = Peer(connection)
     try:
+        if own is not None:
+            connection.bind(str(own))
         connection.connect(address)
     except BaseException:
         connection.close()
         raise
-    peer.address = connection.getsockname()
+    peer.address = nameOf(connection)
     return peer
+
+
+def familyOf(address: Address) -> socket.AddressFamily:
+    """The kind of socket that an address is for."""
+    if isinstance(address, str):
+        return socket.AF_UNIX
+    return socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+
+
+def nameOf(sock: socket.socket) -> Address:
+    """A socket's own address."""
+    name: Address | tuple[str, int, int, int] = sock.getsockname()
+    return name if isinstance(name, str) else name[:2]

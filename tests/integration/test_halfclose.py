@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from random import Random
 
 import pytest_twisted
 from twisted.internet.endpoints import UNIXServerEndpoint
@@ -11,12 +10,8 @@ from twisted.internet.endpoints import UNIXServerEndpoint
 from tests.integration.bench import Bench
 from tests.integration.servers import Server
 from tests.integration.sockets import Ending, reactor
+from tests.integration.traffic import MUCH, SOME
 from tinylb import CloseReason, PairClosed, PairHalfClosed
-
-MUCH = Random(0).randbytes(2 << 20)
-
-SOME = MUCH[: 512 << 10]
-"""Few enough that the kernel takes all of it while nobody reads, and more than reaches the reader then."""
 
 
 @pytest_twisted.ensureDeferred

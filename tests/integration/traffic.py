@@ -12,8 +12,13 @@ from twisted.internet.threads import deferToThread
 
 from tests.integration.sockets import PATIENCE, Ending, Peer
 
-SIZES = ((1, 200), (1, 200), (1_000, 70_000), (70_000, 1_000_000))
+SIZES = (1, 1), (1, 200), (1, 200), (1_000, 70_000), (1_000, 70_000), (70_000, 1_000_000), (1_000_000, 4_000_000)
 LONGEST_PAUSE = 0.02
+
+MUCH = Random(0).randbytes(2 << 20)
+
+SOME = MUCH[: 512 << 10]
+"""Few enough that the kernel takes all of it while nobody reads, and more than reaches the reader then."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +36,10 @@ class Plan:
     seed: float
 
     @classmethod
-    def make(cls, random: Random) -> Plan:
+    def make(cls, random: Random, mayReset: bool) -> Plan:
         """A random one; most end well."""
         sizes = [random.randint(*random.choice(SIZES)) for _ in range(random.randint(0, 12))]
-        ending = random.choice((Ending.FIN, Ending.FIN, Ending.FIN, Ending.RESET))
+        ending = Ending.RESET if random.randrange(4) == 0 and mayReset else Ending.FIN
         return cls(tuple(map(random.randbytes, sizes)), ending, random.random())
 
     @property

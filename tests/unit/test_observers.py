@@ -7,9 +7,9 @@ from collections.abc import Callable
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from tinylb import TargetRemoved
+from tinylb import DialFailed, DialFailure, TargetRemoved
 from tinylb.events import Event
-from tinylb.interfaces import IObserver
+from tinylb.interfaces import IObserver, ISelectiveObserver
 from tinylb.observers import Observers
 from tinylb.testing import Recorder
 
@@ -124,3 +124,75 @@ class ObserversTests(SynchronousTestCase):
         self.tell("b")
         self.assertEqual(self.first.events, [event("a"), event("b")])
         self.assertEqual(late.events, [event("b")])
+
+
+@implementer(ISelectiveObserver)
+class Selective(Recorder):
+    """An observer that is told of some events only."""
+
+    def __init__(self, *kinds: type[Event]) -> None:
+        super().__init__()
+        self.kinds = kinds
+
+
+class SelectiveTests(SynchronousTestCase):
+    """See L{ISelectiveObserver}."""
+
+    def setUp(self) -> None:
+        """Somebody who only hears of targets that are removed."""
+        self.selective = Selective(TargetRemoved)
+        self.observers = Observers([self.selective])
+        self.made: list[str] = []
+
+    def make(self, name: str) -> DialFailed:
+        """Stands in for the class of an event of which nobody may hear."""
+        self.made.append(name)
+        return DialFailed(None, name, name, DialFailure.REFUSED, "", 0.0)
+
+    def test_kinds(self) -> None:
+        """He is told of his kinds and of no other, beside somebody who is told of everything."""
+        everything = Recorder()
+        self.observers.append(everything)
+        self.observers.tell(TargetRemoved, "a", 0, 0)
+        self.observers.tell(DialFailed, None, "a", "a", DialFailure.REFUSED, "", 0.0)
+        self.assertEqual(self.selective.events, [event("a")])
+        self.assertEqual(len(everything.events), 2)
+
+    def test_notEvenMade(self) -> None:
+        """An event of which nobody hears is not even made, within a held block either."""
+        self.observers.tell(self.make, "a")
+        with self.observers.held():
+            self.observers.tell(self.make, "b")
+        self.assertEqual(self.made, [])
+
+    def test_nobody(self) -> None:
+        """Where there is nobody at all, nothing is made."""
+        del self.observers[:]
+        self.observers.tell(self.make, "a")
+        self.assertEqual(self.made, [])
+
+    def test_comesLater(self) -> None:
+        """Whoever comes, by whatever way there is into a list, hears of what nobody has heard of before."""
+        ways: list[Callable[[IObserver], object]] = [
+            self.observers.append,
+            lambda observer: self.observers.insert(0, observer),
+            lambda observer: self.observers.extend([observer]),
+            lambda observer: self.observers.__setitem__(0, observer),
+            lambda observer: self.observers.__setitem__(slice(0, 1), [observer]),
+        ]
+        for number, come in enumerate(ways):
+            self.observers.tell(DialFailed, None, "a", "a", DialFailure.REFUSED, "", 0.0)
+            late = Recorder()
+            come(late)
+            self.observers.tell(DialFailed, None, "b", "b", DialFailure.REFUSED, "", 0.0)
+            self.assertEqual([each.backend for each in late.events if isinstance(each, DialFailed)], ["b"], number)
+            self.observers[:] = [self.selective]
+
+    def test_leaves(self) -> None:
+        """When the last one who hears of a kind has left, it is made no longer."""
+        everything = Recorder()
+        self.observers.append(everything)
+        self.observers.tell(self.make, "a")
+        self.observers.remove(everything)
+        self.observers.tell(self.make, "b")
+        self.assertEqual(self.made, ["a"])

@@ -7,14 +7,14 @@ from typing import Any
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IReactorTime
 
 from tinylb.acceptor import Acceptor, acceptorOf
-from tinylb.ends import BackendEnds, End, SocketEnd
+from tinylb.ends import BackendEnds, End
 from tinylb.poller import pollerOf
 from tinylb.relay.interface import Relay, Relayed
 from tinylb.relay.kernel import KernelRelay, workshopOf
 from tinylb.relay.stream import StreamRelay
 
-_ENDS = BackendEnds(End)
-_SOCKET_ENDS = BackendEnds(SocketEnd)
+_ENDS = BackendEnds(takesSockets=False)
+_SOCKET_ENDS = BackendEnds(takesSockets=True)
 
 
 class Engines:
@@ -49,7 +49,7 @@ class Engines:
 
         @return: the factory of the end that is to be joined to it.
         """
-        return _SOCKET_ENDS if self._shop is not None and client.canBeTaken else _ENDS
+        return _ENDS if self._shop is None or not client.canBeTaken else _SOCKET_ENDS
 
     def join(self, client: End, backend: End, relayed: Relayed, clock: IReactorTime) -> Relay:
         """The relay between two ends that are prepared."""

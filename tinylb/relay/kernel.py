@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import os
 import socket
+import struct
 from collections.abc import Callable
 from weakref import WeakValueDictionary
 
 from twisted.internet.interfaces import IReactorTime
 
 from tinylb.ends import EndState
-from tinylb.poller import EVERYTHING, FAILED, FINISHED, READABLE, WRITABLE, Poller, pollerOf
+from tinylb.poller import EVERYTHING, FAILED, FINISHED, READABLE, URGENT, WRITABLE, Poller, pollerOf
 from tinylb.relay.interface import Relayed, Side
 from tinylb.relay.pipes import Pipe, Pipes, isRefusal
 from tinylb.sockets import closeWithReset, probe
@@ -21,14 +22,22 @@ from tinylb.transports import Taken
 
 # A read that fills it is taken for bulk.
 BUFFER = 1 << 16
-# So much is put into a pipe at a time, and so much may be held for a reader that stops.
-CHUNK = 1 << 17
+# So much is spliced at a time for a socket that takes it, and no more than so much for one that may not.
+MOST = 1 << 20
+LEAST = 1 << 16
 # So much is moved for one socket before others have their turn.
-SHARE = 1 << 19
+SHARE = 1 << 20
 
+# Of Linux; the socket module does not name it. In what it tells, and all are numbers of bytes, come third and fourth
+# what is in transit and what there is room for, and sixth what is queued.
+_SO_MEMINFO = 55
+_MEMINFO = struct.Struct("=8xII4xI")
 _SPLICE = getattr(os, "SPLICE_F_NONBLOCK", 0) | getattr(os, "SPLICE_F_MOVE", 0)
-_ORDINARY = READABLE | WRITABLE
-_UNTIL_EMPTY = EVERYTHING & ~FINISHED
+# A read may stop early where the stream has an urgent mark, and says more of an error than the news of it.
+_EXTRAORDINARY = FAILED | URGENT
+_UNTIL_EMPTY = READABLE | FAILED
+_BUFFER = memoryview(bytearray(BUFFER))
+_BUFFERS = [_BUFFER]
 _close = socket.SocketType.close
 # Looking a member up in its enumeration would be felt here.
 _OPEN, _FINISHED, _LOST = EndState.OPEN, EndState.FINISHED, EndState.LOST
@@ -40,7 +49,6 @@ class Workshop:
     def __init__(self, poller: Poller) -> None:
         self.poller = poller
         self.pipes = Pipes()
-        self.buffer = memoryview(bytearray(BUFFER))
 
     def release(self) -> None:
         """Give back what is not in use."""
@@ -86,29 +94,88 @@ class Wire:
         self.held: memoryview | Pipe | None = None
         self.isBulk = False
 
-    def ready(self, events: int) -> None:
-        """See L{Pollable <tinylb.poller.Pollable>}."""
-        if events & WRITABLE and self.other.held is not None:
-            self.other.flush()
-        if events != WRITABLE:
-            if self.state is _OPEN and self.held is None:
-                self.receive(events)
-            elif events & FAILED and self.state is not _LOST:
-                self._checkError()
-
-    def receive(self, events: int) -> None:
+    def ready(self, events: int) -> bool:
         """
-        Pass on what is there.
+        See L{Pollable <tinylb.poller.Pollable>}. Pass on what is there.
 
-        @param events: as of epoll(7). The kernel tells of news only. A read that does not fill the buffer has found all
-            there was, unless the news are out of the ordinary; then it is read until nothing is left.
+        The kernel tells of news only. A read that does not fill the buffer has found all there was, unless the news are
+        out of the ordinary; then it is read until nothing is left.
+
+        What is answered by a peer that is near is answered soon.
         """
-        if self.other.state is _LOST:
-            self._drop()
-        elif self.isBulk and (pipe := self.relay.shop.pipes.lease()) is not None:
-            self._splice(pipe)
-        else:
-            self._copy(events)
+        relay, other = self.relay, self.other
+        if other.held is not None and events & WRITABLE:
+            other.flush()
+        if events == WRITABLE:
+            return False
+        if self.held is not None or self.isBulk or self.state is not _OPEN or other.state is _LOST:
+            self._readyOtherwise(events)
+            return False
+        moved = 0
+        while moved < SHARE:
+            try:
+                count = os.readv(self.fd, _BUFFERS)
+            except BlockingIOError:
+                return False
+            except OSError:
+                relay.lost(self)
+                return False
+            if not count:
+                relay.finished(self)
+                return False
+            self.count += count
+            moved += count
+            relay.active = relay.seconds()
+            if events & FINISHED:
+                if not self._send(_BUFFER[:count], socket.MSG_MORE):
+                    return False
+            else:
+                try:
+                    sent = os.write(other.fd, _BUFFER[:count])
+                except BlockingIOError:
+                    sent = 0
+                except OSError:
+                    relay.lost(other)
+                    return False
+                if sent != count:
+                    self.held = memoryview(bytes(_BUFFER[sent:count]))
+                    return False
+            if count == BUFFER:
+                self.isBulk = relay.maySplice
+                pipe = relay.shop.pipes.lease() if self.isBulk else None
+                if pipe is not None:
+                    self._splice(pipe)
+                    return False
+            elif relay.isCareful or events & _EXTRAORDINARY:
+                self._beware(events)
+            elif events & FINISHED:
+                relay.finished(self)
+                return False
+            else:
+                return True
+        relay.shop.poller.change(self.fd, EVERYTHING)
+        return False
+
+    def _readyOtherwise(self, events: int) -> None:
+        """The same where something is special about the socket, or the other one."""
+        self._beware(events)
+        if self.state is _OPEN and self.held is None:
+            if self.other.state is _LOST:
+                self._drop()
+                return
+            pipe = self.relay.shop.pipes.lease() if self.isBulk else None
+            if pipe is not None:
+                self._splice(pipe)
+            else:
+                self.isBulk = False
+                self.ready(_UNTIL_EMPTY)
+        elif events & FAILED and self.state is not _LOST:
+            self._checkError()
+
+    def _beware(self, events: int) -> None:
+        """A splice does not step over an urgent mark; a read does."""
+        if events & URGENT:
+            self.isBulk = self.relay.maySplice = False
 
     def flush(self) -> None:
         """The other socket may take more: give it what is held, and go on."""
@@ -122,7 +189,7 @@ class Wire:
         elif held is not None and not self._send(held):
             return
         if self.state is _OPEN:
-            self.receive(_UNTIL_EMPTY)
+            self.ready(_UNTIL_EMPTY)
 
     def unload(self) -> None:
         """See L{Holder <tinylb.relay.pipes.Holder>}."""
@@ -143,57 +210,27 @@ class Wire:
             pipes.giveBack(other.held)
         other.held = None
 
-    def _copy(self, events: int) -> None:
-        relay = self.relay
-        # What is sent waits for the FIN that follows it already, so that one segment carries both.
-        flags = socket.MSG_MORE if events & FINISHED else 0
-        buffer = relay.shop.buffer
-        moved = 0
-        while moved < SHARE:
-            try:
-                count = self.socket.recv_into(buffer)
-            except BlockingIOError:
-                return
-            except OSError:
-                relay.lost(self)
-                return
-            if not count:
-                relay.finished(self)
-                return
-            self.count += count
-            moved += count
-            relay.active = relay.seconds()
-            if not self._send(buffer[:count], flags):
-                return
-            if count == BUFFER:
-                self.isBulk = True
-                pipe = relay.shop.pipes.lease()
-                if pipe is not None:
-                    self._splice(pipe)
-                    return
-            elif not (events & ~_ORDINARY or relay.isCareful):
-                return
-        relay.shop.poller.change(self.fd, EVERYTHING)
-
     def _splice(self, pipe: Pipe) -> None:
         relay = self.relay
         moved = 0
         while moved < SHARE:
             try:
-                pipe.count = count = os.splice(self.fd, pipe.writer, CHUNK, flags=_SPLICE)
+                pipe.count = count = os.splice(self.fd, pipe.writer, self._room(), flags=_SPLICE)
             except BlockingIOError:
                 break
             except OSError as error:
                 relay.shop.pipes.giveBack(pipe)
                 if isRefusal(error):
                     relay.shop.pipes.abandon()
-                    self._copy(_UNTIL_EMPTY)
+                    self.ready(_UNTIL_EMPTY)
                 else:
                     relay.lost(self)
                 return
             if not count:
+                # The end, unless there is an urgent mark before it.
                 relay.shop.pipes.giveBack(pipe)
-                relay.finished(self)
+                self.isBulk = False
+                self.ready(_UNTIL_EMPTY)
                 return
             self.count += count
             moved += count
@@ -204,6 +241,16 @@ class Wire:
             relay.shop.poller.change(self.fd, EVERYTHING)
         relay.shop.pipes.giveBack(pipe)
         self.isBulk = moved >= BUFFER
+
+    def _room(self) -> int:
+        """
+        How much to splice at a time: what the other socket will take, or little. What it does not take stays in the
+        pipe, and pins memory there for as long as a slow reader likes.
+        """
+        info = self.other.socket.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMINFO.size)
+        transit, room, queued = _MEMINFO.unpack(info)
+        free: int = room - max(transit, queued)
+        return max(LEAST, min(MOST, free))
 
     def _send(self, data: memoryview, flags: int = 0) -> bool:
         """Send, and hold what is not taken. Whether nothing is held."""
@@ -218,7 +265,7 @@ class Wire:
             self.held = None
             return True
         # The buffer is everybody's.
-        self.held = data[sent:] if data.obj is not self.relay.shop.buffer.obj else memoryview(bytes(data[sent:]))
+        self.held = memoryview(bytes(data[sent:])) if data.obj is _BUFFER.obj else data[sent:]
         return False
 
     def _pour(self, pipe: Pipe) -> bool:
@@ -244,9 +291,9 @@ class Wire:
 
     def _drop(self) -> None:
         """The other side is gone, and had nothing more to hear: wait for this one's end."""
-        while self.state is _OPEN:
+        for _ in range(SHARE // BUFFER):
             try:
-                count = self.socket.recv_into(self.relay.shop.buffer)
+                count = os.readv(self.fd, _BUFFERS)
             except BlockingIOError:
                 return
             except OSError:
@@ -256,6 +303,7 @@ class Wire:
                 self.relay.finished(self)
                 return
             self.count += count
+        self.relay.shop.poller.change(self.fd, EVERYTHING)
 
     def _checkError(self) -> None:
         """Nothing is received now, so that a reset shows in no other way."""
@@ -269,7 +317,7 @@ class KernelRelay:
     by the shop's poller already.
     """
 
-    __slots__ = ("_backend", "_client", "_relayed", "active", "isAborting", "isCareful", "seconds", "shop")
+    __slots__ = ("_backend", "_client", "_relayed", "active", "isAborting", "isCareful", "maySplice", "seconds", "shop")
 
     def __init__(self, shop: Workshop, client: Taken, backend: Taken, relayed: Relayed, clock: IReactorTime) -> None:
         self.shop = shop
@@ -278,6 +326,7 @@ class KernelRelay:
         self.isAborting = False
         # A read from a UNIX socket stops where a descriptor was passed along.
         self.isCareful = socket.AF_UNIX in (client[0].family, backend[0].family)
+        self.maySplice = True
         self._relayed = relayed
         self._client = Wire(self, Side.CLIENT, client)
         self._backend = Wire(self, Side.BACKEND, backend)
@@ -295,12 +344,14 @@ class KernelRelay:
 
     def start(self) -> None:
         """Begin."""
+        if self.isAborting:
+            return
         wires = (self._client, self._backend)
         for wire in wires:
             self.shop.poller.hand(wire.fd, wire)
         for wire in wires:
             if wire.news and wire.state is _OPEN:
-                wire.receive(wire.news)
+                wire.ready(wire.news)
 
     def probe(self, keepalive: float) -> None:
         """See L{probe <tinylb.sockets.probe>}."""
@@ -337,7 +388,7 @@ class KernelRelay:
             return
         wire.close(_close)
         # A close now would reset the other side, if there is input that nobody has read: it is read, and dropped.
-        other.receive(_UNTIL_EMPTY)
+        other.ready(_UNTIL_EMPTY)
 
     def _end(self, close: Callable[[socket.SocketType], None]) -> None:
         self.isAborting = True

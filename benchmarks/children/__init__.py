@@ -1,0 +1,1 @@
+"""Scripts that run in processes of their own, pinned to a core."""

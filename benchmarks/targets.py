@@ -1,0 +1,68 @@
+"""What tinylb is to reach beside the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from benchmarks.results import SUBJECT, Results
+
+_THREE = ("haproxy", "nginx", "envoy")
+
+
+class Outcome(NamedTuple):
+    """
+    How it stands with a target.
+
+    @ivar reached: the figure; L{None} when it was not measured.
+    """
+
+    target: Target
+    reached: float | None
+
+    @property
+    def isMet(self) -> bool | None:
+        """L{None} when that is not known."""
+        return None if self.reached is None else self.reached <= self.target.most
+
+
+@dataclass(frozen=True)
+class Target:
+    """
+    A figure of tinylb's is at most C{most}.
+
+    @ivar beside: the figure is divided by that of these peers, and the largest of the ratios counts: that to the best
+        of them. Without peers it is the figure itself.
+    """
+
+    figure: str
+    most: float
+    beside: tuple[str, ...] = ()
+
+    def look(self, results: Results) -> Outcome:
+        """How it stands. A peer that was not there is not beaten: without one of them nothing is known."""
+        if not self.beside:
+            return Outcome(self, results.middle(self.figure, SUBJECT))
+        ratios = [results.ratio(self.figure, SUBJECT, peer) for peer in self.beside]
+        known = [ratio for ratio in ratios if ratio is not None]
+        return Outcome(self, max(known) if len(known) == len(ratios) else None)
+
+
+def _bulk() -> Iterator[Target]:
+    limits = {"haproxy": 0.55, "haproxy-splice": 0.75, "nginx": 0.6, "envoy": 0.6, "go": 1.0}
+    for direction in ("", "-reverse"):
+        for peer, most in limits.items():
+            yield Target(f"bulk-4{direction}", most, (peer,))
+
+
+TARGETS: tuple[Target, ...] = (
+    *_bulk(),
+    Target("small", 1.05, _THREE),
+    Target("short", 1.0, ("envoy",)),
+    Target("short", 1.4, ("haproxy",)),
+    Target("latency-p50", 1.0, _THREE),
+    Target("memory-2000", 2.5),
+    Target("memory-8000", 2.5),
+    Target("removal-last", 400.0),
+)

@@ -1,0 +1,91 @@
+"""A poller with pipes and event counters in the place of sockets, and turns that the test makes."""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+from collections.abc import Callable
+
+from twisted.internet.testing import MemoryReactorClock
+from twisted.trial.unittest import SynchronousTestCase
+
+from tinylb.poller import EVERYTHING, Poller
+
+
+class Watching:
+    """
+    A pollable that keeps what it is told.
+
+    @param react: is called each time, with the events.
+    """
+
+    def __init__(self, react: Callable[[int], object] = lambda _: None) -> None:
+        self.told: list[int] = []
+        self._react = react
+
+    def ready(self, events: int) -> None:
+        """See L{Pollable <tinylb.poller.Pollable>}."""
+        self.told.append(events)
+        self._react(events)
+
+
+class PollerTestCase(SynchronousTestCase):
+    """A poller of a reactor that only remembers its readers."""
+
+    if sys.platform != "linux":
+        skip = "there is no epoll"
+
+    def setUp(self) -> None:
+        """Nothing is watched yet."""
+        self.reactor = MemoryReactorClock()
+        self.poller = Poller(self.reactor)
+        self.watched: list[int] = []
+        self._open: list[int] = []
+
+    def tearDown(self) -> None:
+        """Released, it has left nothing behind."""
+        for fd in self.watched:
+            self.poller.forget(fd)
+        self.poller.release()
+        self.assertEqual((self.reactor.getReaders(), self.poller.fileno()), ([], -1))
+        while self._open:
+            self.close(self._open[0])
+
+    def add(self, fd: int) -> int:
+        """Close this descriptor in the end, unless L{close} does."""
+        self._open.append(fd)
+        return fd
+
+    def close(self, fd: int) -> None:
+        """Close a descriptor."""
+        self._open.remove(fd)
+        os.close(fd)
+
+    def counter(self) -> int:
+        """A descriptor that can be written to, and read from once something was added to it."""
+        return self.add(os.eventfd(0, os.EFD_NONBLOCK))
+
+    def watch(self, pollable: Watching, fd: int | None = None, events: int = EVERYTHING) -> int:
+        """Watch a descriptor, by default a new one."""
+        fd = self.counter() if fd is None else fd
+        self.assertTrue(self.poller.watch(fd, pollable, events))
+        self.watched.append(fd)
+        return fd
+
+    def forget(self, fd: int) -> None:
+        """Watch a descriptor no longer."""
+        self.poller.forget(fd)
+        self.watched.remove(fd)
+
+    def closeWatched(self, fd: int) -> None:
+        """Close a descriptor that is being watched."""
+        self.poller.closing(fd)
+        self.watched.remove(fd)
+        self.close(fd)
+
+    def turn(self) -> None:
+        """What a reactor does for a reader that has something to read; else it does nothing."""
+        readable, _, _ = select.select(self.reactor.getReaders(), [], [], 0)
+        for reader in readable:
+            reader.doRead()
