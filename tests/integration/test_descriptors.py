@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import select
+import time
+from collections.abc import Sequence
+
 import pytest
 import pytest_twisted
 from twisted.internet.threads import deferToThread
 
 from tests.integration.bench import Bench
 from tests.integration.process import BalancerProcess
-from tests.integration.servers import NamedServer
+from tests.integration.servers import BlackHole, NamedServer
+from tests.integration.sockets import PATIENCE, QUIET, Peer
 from tinylb import DialFailure
 
 
@@ -39,3 +44,37 @@ async def test_descriptorsRunOut(bench: Bench, few: int) -> None:
     assert [await _isServed(process) for _ in range(5)] == [True] * 5
     (backend,) = (await process.describe())["backends"]
     assert (backend["failed"], backend["state"]) == (0, "ready")
+
+
+@pytest_twisted.ensureDeferred
+async def test_noneLeftForClients(bench: Bench) -> None:
+    """Clients that cannot even be accepted are closed; when descriptors are free again, others are accepted."""
+    hole = bench.add(BlackHole())
+    process = await bench.start({"a": hole}, descriptors=48, attemptDelay=60.0, dialTimeout=60.0)
+    clients = [process.connect() for _ in range(48)]
+    ended = await deferToThread(_whoseEndCame, clients)
+    assert 0 < len(ended) < len(clients)
+    for client in clients:
+        client.reset()
+    await _isDialling(process, 0)
+    process.connect()
+    await _isDialling(process, 1)
+
+
+async def _isDialling(process: BalancerProcess, count: int) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while (described := await process.describe())["dialing"] != count:
+        assert time.monotonic() < deadline, described
+
+
+def _whoseEndCame(clients: Sequence[Peer]) -> list[Peer]:
+    """As soon as there is somebody, and no news for a moment."""
+    with select.epoll() as poll:
+        ended: set[int] = set()
+        for client in clients:
+            poll.register(client.socket, select.EPOLLIN)
+        while news := poll.poll(QUIET if ended else PATIENCE):
+            for descriptor, _ in news:
+                poll.unregister(descriptor)
+                ended.add(descriptor)
+        return [client for client in clients if client.socket.fileno() in ended]

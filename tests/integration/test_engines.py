@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 import pytest_twisted
@@ -24,11 +24,18 @@ from tinylb.interfaces import IBackend
 HEADER = b"PROXY TCP4 192.0.2.1 192.0.2.2 1234 6443\r\n"
 
 
-class Files(NamedTuple):
-    """What listeners and backends need files for."""
+class Files:
+    """What listeners and backends need files for. Only those that speak TLS need what is needed for that."""
 
-    folder: Path
-    pem: Path
+    def __init__(self, folder: Path, request: pytest.FixtureRequest) -> None:
+        self.folder = folder
+        self._request = request
+
+    @property
+    def pem(self) -> Path:
+        """See the fixture of this name."""
+        path: Path = self._request.getfixturevalue("pem")
+        return path
 
 
 def _literal(address: Any, files: Files) -> IBackend:
@@ -74,9 +81,9 @@ NOT_PLAIN = {"tls", "haproxy"}
 
 
 @pytest.fixture
-def files(tmp_path: Path, pem: Path) -> Files:
+def files(tmp_path: Path, request: pytest.FixtureRequest) -> Files:
     """See L{Files}."""
-    return Files(tmp_path, pem)
+    return Files(tmp_path, request)
 
 
 def _serverFor(kind: str, files: Files) -> Server:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 import pytest_twisted
@@ -150,13 +149,13 @@ async def test_clientSpokeBefore(bench: Bench, words: bytes, finishes: bool) -> 
 
 @pytest.mark.parametrize("kind", ["direct", "twisted", "tls"])
 @pytest_twisted.ensureDeferred
-async def test_clientResetsAsTheBackendIsThere(bench: Bench, pem: Path, kind: str) -> None:
+async def test_clientResetsAsTheBackendIsThere(bench: Bench, request: pytest.FixtureRequest, kind: str) -> None:
     """A client that resets in the very moment in which its backend is connected leaves nothing at either side."""
     server = bench.add(Server())
     clients: list[Peer] = []
     endpoint: IStreamClientEndpoint = _endpoint(server)
     if kind == "tls":
-        endpoint = clientFromString(reactor, tlsBackend(server.address, pem))
+        endpoint = clientFromString(reactor, tlsBackend(server.address, request.getfixturevalue("pem")))
     elif kind == "twisted":
         endpoint = TCP4ClientEndpoint(reactor, *server.address)
     balanced = await _balance(bench, Meanwhile(endpoint, made=lambda: clients.pop().reset()))

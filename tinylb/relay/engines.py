@@ -10,8 +10,9 @@ from tinylb.acceptor import Acceptor, acceptorOf
 from tinylb.ends import BackendEnds, End
 from tinylb.poller import pollerOf
 from tinylb.relay.interface import Relay, Relayed
-from tinylb.relay.kernel import KernelRelay, workshopOf
+from tinylb.relay.kernel import KernelRelay
 from tinylb.relay.stream import StreamRelay
+from tinylb.relay.wire import workshopOf
 
 _ENDS = BackendEnds(takesSockets=False)
 _SOCKET_ENDS = BackendEnds(takesSockets=True)

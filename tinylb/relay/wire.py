@@ -1,0 +1,333 @@
+"""
+One socket of a pair that the kernel engine relays. Small traffic is received into one shared buffer and sent at once;
+bulk is spliced through a pipe and never comes to us. Each direction changes over by what it sees.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+from collections.abc import Callable
+from typing import Protocol
+from weakref import WeakValueDictionary
+
+from tinylb.ends import EndState
+from tinylb.poller import EVERYTHING, FAILED, FINISHED, READABLE, URGENT, WRITABLE, Poller, pollerOf
+from tinylb.relay.interface import Side
+from tinylb.relay.pipes import Pipe, Pipes, isRefusal
+from tinylb.transports import Taken
+
+# A read that fills it is taken for bulk.
+BUFFER = 1 << 16
+# So much is spliced at a time for a socket that takes it, and no more than so much for one that may not.
+MOST = 1 << 20
+LEAST = 1 << 16
+# So much is moved for one socket before others have their turn.
+SHARE = 1 << 20
+
+# Of Linux; the socket module does not name it. In what it tells, and all are numbers of bytes, come third and fourth
+# what is in transit and what there is room for, and sixth what is queued.
+_SO_MEMINFO = 55
+_MEMINFO = struct.Struct("=8xII4xI")
+_SPLICE = getattr(os, "SPLICE_F_NONBLOCK", 0) | getattr(os, "SPLICE_F_MOVE", 0)
+# A read may stop early where the stream has an urgent mark, and says more of an error than the news of it.
+_EXTRAORDINARY = FAILED | URGENT
+UNTIL_EMPTY = READABLE | FAILED
+_BUFFER = memoryview(bytearray(BUFFER))
+_BUFFERS = [_BUFFER]
+# Looking a member up in its enumeration would be felt here.
+_OPEN, _FINISHED, _LOST = EndState.OPEN, EndState.FINISHED, EndState.LOST
+
+
+class Workshop:
+    """What the relays of a reactor share."""
+
+    def __init__(self, poller: Poller) -> None:
+        self.poller = poller
+        self.pipes = Pipes()
+
+    def release(self) -> None:
+        """Give back what is not in use."""
+        self.pipes.release()
+        self.poller.release()
+
+
+def workshopOf(reactor: object) -> Workshop | None:
+    """The one that goes with a reactor; L{None} where there is no poller, or no splice."""
+    poller = pollerOf(reactor)
+    if poller is None or not hasattr(os, "splice"):
+        return None
+    shop = _shops.get(poller)
+    if shop is None:
+        shop = _shops[poller] = Workshop(poller)
+    return shop
+
+
+_shops: WeakValueDictionary[Poller, Workshop] = WeakValueDictionary()
+
+
+class Wires(Protocol):
+    """
+    What a wire belongs to: a relay.
+
+    @ivar active: when anything was last received, by the clock.
+    @ivar isCareful: a read that does not fill the buffer need not have found all there was.
+    @ivar maySplice: no urgent data were seen.
+    """
+
+    shop: Workshop
+    active: float
+    isCareful: bool
+    maySplice: bool
+    seconds: Callable[[], float]
+
+    def finished(self, wire: Wire) -> None:
+        """Everything came that will, and was taken."""
+
+    def lost(self, wire: Wire) -> None:
+        """The connection has failed."""
+
+
+class Wire:
+    """
+    One socket of a pair, and the way from it to the other one.
+
+    @ivar state: what can still come from it.
+    @ivar news: see L{Taken <tinylb.transports.Taken>}.
+    @ivar count: bytes received.
+    @ivar held: what was received and the other socket does not take yet. Nothing is received meanwhile.
+    """
+
+    __slots__ = ("count", "fd", "held", "isBulk", "news", "other", "relay", "side", "socket", "state")
+
+    other: Wire
+
+    def __init__(self, relay: Wires, side: Side, taken: Taken) -> None:
+        self.relay = relay
+        self.side = side
+        self.socket, self.news = taken
+        self.fd = self.socket.fileno()
+        self.state = _OPEN
+        self.count = 0
+        self.held: memoryview | Pipe | None = None
+        self.isBulk = False
+
+    def ready(self, events: int) -> bool:
+        """
+        See L{Pollable <tinylb.poller.Pollable>}. Pass on what is there.
+
+        The kernel tells of news only. A read that does not fill the buffer has found all there was, unless the news are
+        out of the ordinary; then it is read until nothing is left.
+
+        What is answered by a peer that is near is answered soon.
+        """
+        relay, other = self.relay, self.other
+        if other.held is not None and events & WRITABLE:
+            other.flush()
+        if events == WRITABLE:
+            return False
+        if self.held is not None or self.isBulk or self.state is not _OPEN or other.state is _LOST:
+            self._readyOtherwise(events)
+            return False
+        moved = 0
+        while moved < SHARE:
+            try:
+                count = os.readv(self.fd, _BUFFERS)
+            except BlockingIOError:
+                return False
+            except OSError:
+                relay.lost(self)
+                return False
+            if not count:
+                relay.finished(self)
+                return False
+            self.count += count
+            moved += count
+            relay.active = relay.seconds()
+            if events & FINISHED:
+                if not self._send(_BUFFER[:count], socket.MSG_MORE):
+                    return False
+            else:
+                try:
+                    sent = os.write(other.fd, _BUFFER[:count])
+                except BlockingIOError:
+                    sent = 0
+                except OSError:
+                    relay.lost(other)
+                    return False
+                if sent != count:
+                    self.held = memoryview(bytes(_BUFFER[sent:count]))
+                    return False
+            if count == BUFFER:
+                self.isBulk = relay.maySplice
+                pipe = relay.shop.pipes.lease() if self.isBulk else None
+                if pipe is not None:
+                    self._splice(pipe)
+                    return False
+            elif relay.isCareful or events & _EXTRAORDINARY:
+                self._beware(events)
+            elif events & FINISHED:
+                relay.finished(self)
+                return False
+            else:
+                return True
+        relay.shop.poller.change(self.fd, EVERYTHING)
+        return False
+
+    def _readyOtherwise(self, events: int) -> None:
+        """The same where something is special about the socket, or the other one."""
+        self._beware(events)
+        if self.state is _OPEN and self.held is None:
+            if self.other.state is _LOST:
+                self._drop()
+                return
+            pipe = self.relay.shop.pipes.lease() if self.isBulk else None
+            if pipe is not None:
+                self._splice(pipe)
+            else:
+                self.isBulk = False
+                self.ready(UNTIL_EMPTY)
+        elif events & FAILED and self.state is not _LOST:
+            self._checkError()
+
+    def _beware(self, events: int) -> None:
+        """A splice does not step over an urgent mark; a read does."""
+        if events & URGENT:
+            self.isBulk = self.relay.maySplice = False
+
+    def flush(self) -> None:
+        """The other socket may take more: give it what is held, and go on."""
+        held = self.held
+        if isinstance(held, Pipe):
+            self.relay.shop.pipes.moves(self)
+            self.held = None
+            if not self._pour(held):
+                return
+            self.relay.shop.pipes.giveBack(held)
+        elif held is not None and not self._send(held):
+            return
+        if self.state is _OPEN:
+            self.ready(UNTIL_EMPTY)
+
+    def unload(self) -> None:
+        """See L{Holder <tinylb.relay.pipes.Holder>}."""
+        pipe = self.held
+        assert isinstance(pipe, Pipe), "only who has a pipe is asked for it"
+        self.relay.shop.pipes.moves(self)
+        self.held = memoryview(pipe.empty())
+        self.relay.shop.pipes.giveBack(pipe)
+
+    def close(self, close: Callable[[socket.SocketType], None]) -> None:
+        """Close the socket. Nobody is there any more to take what is held for it."""
+        self.state = _LOST
+        pipes, other = self.relay.shop.pipes, self.other
+        self.relay.shop.poller.closing(self.fd)
+        close(self.socket)
+        if isinstance(other.held, Pipe):
+            pipes.moves(other)
+            pipes.giveBack(other.held)
+        other.held = None
+
+    def _splice(self, pipe: Pipe) -> None:
+        relay = self.relay
+        moved = 0
+        while moved < SHARE:
+            try:
+                pipe.count = count = os.splice(self.fd, pipe.writer, self._room(), flags=_SPLICE)
+            except BlockingIOError:
+                break
+            except OSError as error:
+                relay.shop.pipes.giveBack(pipe)
+                if isRefusal(error):
+                    relay.shop.pipes.abandon()
+                    self.ready(UNTIL_EMPTY)
+                else:
+                    relay.lost(self)
+                return
+            if not count:
+                # The end, unless there is an urgent mark before it.
+                relay.shop.pipes.giveBack(pipe)
+                self.isBulk = False
+                self.ready(UNTIL_EMPTY)
+                return
+            self.count += count
+            moved += count
+            relay.active = relay.seconds()
+            if not self._pour(pipe):
+                return
+        else:
+            relay.shop.poller.change(self.fd, EVERYTHING)
+        relay.shop.pipes.giveBack(pipe)
+        self.isBulk = moved >= BUFFER
+
+    def _room(self) -> int:
+        """
+        How much to splice at a time: what the other socket will take, or little. What it does not take stays in the
+        pipe, and pins memory there for as long as a slow reader likes.
+        """
+        try:
+            info = self.other.socket.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMINFO.size)
+        except OSError:
+            return LEAST  # Linux before 4.12
+        transit, room, queued = _MEMINFO.unpack(info)
+        free: int = room - max(transit, queued)
+        return max(LEAST, min(MOST, free))
+
+    def _send(self, data: memoryview, flags: int = 0) -> bool:
+        """Send, and hold what is not taken. Whether nothing is held."""
+        try:
+            sent = self.other.socket.send(data, flags)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            self.relay.lost(self.other)
+            return False
+        if sent == len(data):
+            self.held = None
+            return True
+        # The buffer is everybody's.
+        self.held = memoryview(bytes(data[sent:])) if data.obj is _BUFFER.obj else data[sent:]
+        return False
+
+    def _pour(self, pipe: Pipe) -> bool:
+        """Empty a pipe into the other socket, or hold it. Whether nothing is held."""
+        while pipe.count:
+            try:
+                pipe.count -= os.splice(pipe.reader, self.other.fd, pipe.count, flags=_SPLICE)
+            except BlockingIOError:
+                self.held = pipe
+                self.relay.shop.pipes.stalls(self)
+                return False
+            except OSError as error:
+                pipes = self.relay.shop.pipes
+                if not isRefusal(error):
+                    pipes.giveBack(pipe)
+                    self.relay.lost(self.other)
+                    return False
+                pipes.abandon()
+                if not self._send(memoryview(pipe.empty())):
+                    pipes.giveBack(pipe)
+                    return False
+        return True
+
+    def _drop(self) -> None:
+        """The other side is gone, and had nothing more to hear: wait for this one's end."""
+        for _ in range(SHARE // BUFFER):
+            try:
+                count = os.readv(self.fd, _BUFFERS)
+            except BlockingIOError:
+                return
+            except OSError:
+                self.relay.lost(self)
+                return
+            if not count:
+                self.relay.finished(self)
+                return
+            self.count += count
+        self.relay.shop.poller.change(self.fd, EVERYTHING)
+
+    def _checkError(self) -> None:
+        """Nothing is received now, so that a reset shows in no other way."""
+        if self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+            self.relay.lost(self)
