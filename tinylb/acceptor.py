@@ -69,6 +69,9 @@ class Acceptor:
             self._accepted(socket.SocketType(self._family, socket.SOCK_STREAM, 0, fd), name)
         self._count = min(2 * self._count, _AT_ONCE) if accepted == self._count else max(1, accepted)
 
+    def failed(self) -> None:
+        """See L{Pollable <tinylb.poller.Pollable>}. The next client may fare better."""
+
     def stop(self) -> None:
         """Accept no more. The port may be closed now."""
         self._poller.forget(self._fd)

@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 from tinylb.attempt import abandon
 from tinylb.dial import Connected, Dial
 from tinylb.dialer import Dialer
-from tinylb.ends import Backlog, End, EndState
+from tinylb.ends import NOBODY, Backlog, End, EndState
 from tinylb.events import CloseReason
 from tinylb.failures import DialError
 from tinylb.pair import Pair, PairRules
@@ -106,7 +106,7 @@ class Arrival(Backlog):
             self._serve(connected)
         except Exception:
             abandon(connected.protocol)
-            self._fail()
+            self._fail(Failure())
 
     def notFound(self, error: Exception) -> None:
         """See L{Seeker <tinylb.dial.Seeker>}."""
@@ -127,13 +127,18 @@ class Arrival(Backlog):
         rules = self._reception.rules
         if not isinstance(backend.transport, SocketTransport):
             backend.prepare(rules.engines.poller)
-        Pair(rules, connected, self._end, backend, self._address).open()
+        pair = Pair(rules, connected, self._end, backend, self._address)
+        try:
+            pair.open()
+        except Exception:
+            pair.abort(CloseReason.BACKEND_RESET)
+            raise
 
-    def _fail(self, failure: Failure | None = None) -> None:
+    def _fail(self, failure: Failure) -> None:
         self._log.failure("A client could not be joined to its backend", failure=failure)
         if self._state is _DIALING:
             self._over()
-        self._end.transport.abortConnection()
+        abandon(self._end)
 
     def _cancel(self, reason: CloseReason) -> None:
         if self._state is _DIALING:
@@ -157,5 +162,6 @@ class Arrival(Backlog):
             self._end.transport.loseConnection()
         else:
             self._end.transport.abortConnection()
+        self._end.owner = NOBODY  # they refer to each other
         waited = self._reception.rules.clock.seconds() - self._since
         self._reception.unserved(self._address, reason, error, waited)

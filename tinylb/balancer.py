@@ -131,7 +131,8 @@ class LoadBalancer(Factory):
     def accept(self, port: IListeningPort) -> Acceptor | None:
         """
         Accept for a port that was listened on with this factory, at less cost than the port does. Closing it is still
-        the caller's; it stops the acceptor before.
+        the caller's; it stops the acceptor before. Not for a subclass that wraps the protocols which L{buildProtocol}
+        gives: theirs are not complete transports.
 
         @return: L{None} when the port goes on by itself, as one with TLS.
         """

@@ -131,6 +131,11 @@ class Dial:
         if self._state is not _OVER:
             self._fail(DialCancelled(tuple(self._causes), self._count))
 
+    def arm(self) -> None:
+        """See L{Lasting <tinylb.late.Lasting>}."""
+        if self._state is not _OVER:
+            self._timer = self._rules.clock.callLater(max(0.0, self._due - self._rules.clock.seconds()), self._tick)
+
     def advance(self) -> None:
         """Start the next attempt, if there is somebody left to try; fail if nobody is left to wait for."""
         if self._advancing:
@@ -212,11 +217,6 @@ class Dial:
         self.drop(longest)
         self._blame(longest, DialFailure.OVERTAKEN, "no answer")
         self._tellFailures()
-
-    def arm(self) -> None:
-        """See L{Lasting <tinylb.late.Lasting>}."""
-        if self._state is not _OVER:
-            self._timer = self._rules.clock.callLater(max(0.0, self._due - self._rules.clock.seconds()), self._tick)
 
     def _setTimer(self, now: float) -> None:
         due = now + self._rules.attemptDelay

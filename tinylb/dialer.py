@@ -50,15 +50,18 @@ class Dialer:
         )
 
     def prepare(self, factory: IProtocolFactory, client: IAddress | None, seeker: Seeker) -> Dial:
-        """A dial that begins when it is started, and tells C{seeker} how it ended. See L{dial}."""
+        """
+        A dial that begins when it is started.
+
+        @param factory: builds one protocol, for the connection that won.
+        @param client: for whom; passed on to observers.
+        @param seeker: is told how it ended.
+        """
         return Dial(self._rules, factory, client, seeker)
 
     def dial(self, factory: IProtocolFactory, client: IAddress | None = None) -> Deferred[Connected]:
         """
-        Find a backend.
-
-        @param factory: builds one protocol, for the connection that won.
-        @param client: for whom; passed on to observers.
+        Find a backend, for the same; see L{prepare}.
 
         @return: a L{Deferred} that fires with L{Connected} or fails with a
             L{DialError <tinylb.failures.DialError>}. Cancelling it cancels every attempt.

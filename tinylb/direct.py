@@ -16,6 +16,7 @@ from twisted.internet.defer import Deferred, fail
 from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.internet.error import (
     ConnectBindError,
+    ConnectError,
     ConnectingCancelledError,
     NoProtocol,
     TimeoutError,
@@ -33,8 +34,6 @@ from tinylb.poller import EVERYTHING, FAILED, WRITABLE, Poller, pollerOf
 from tinylb.sockets import closeWithReset
 from tinylb.transports import SocketTransport
 
-# From here on the kernel chooses the ports of those who connect, by default; see ip(7).
-_FIRST_EPHEMERAL = 32768
 _TYPE = socket.SOCK_STREAM | getattr(socket, "SOCK_NONBLOCK", 0)
 
 
@@ -80,7 +79,7 @@ class DirectEndpoint(TCP4ClientEndpoint):
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             number = sock.connect_ex(self._name or self._scoped())
-        except OSError as error:
+        except Exception as error:  # of what is no address
             connecting.fail(error)
         else:
             if number not in (0, errno.EINPROGRESS):
@@ -115,7 +114,7 @@ class _Connecting:
         sock = self._socket
         assert sock is not None, "nobody is told of a socket that is closed"
         number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) if events & FAILED else 0
-        if not number and _isOwnPeer(sock, self._address):
+        if not number and _isOwnPeer(sock, self._address.port):
             number = errno.ECONNREFUSED
         if number:
             self.fail(_connectError(number))
@@ -126,6 +125,10 @@ class _Connecting:
         """The time is over."""
         self.timer = None
         self.fail(TimeoutError())
+
+    def failed(self) -> None:
+        """See L{Pollable <tinylb.poller.Pollable>}."""
+        self.fail(ConnectError(string="see the log"))
 
     def fail(self, error: Exception) -> None:
         """There will be no connection."""
@@ -167,12 +170,13 @@ class _Connecting:
             timer.cancel()
 
 
-def _isOwnPeer(sock: socket.SocketType, address: IPv4Address | IPv6Address) -> bool:
+def _isOwnPeer(sock: socket.SocketType, port: int) -> bool:
     """
     Where nobody listens at a port of this machine, the kernel may choose that very port for us, and connect the socket
     to itself.
     """
-    return address.port >= _FIRST_EPHEMERAL and sock.getsockname()[:2] == (address.host, address.port)
+    name = sock.getsockname()
+    return bool(name[1] == port and name == sock.getpeername())
 
 
 def _connectError(number: int) -> Exception:

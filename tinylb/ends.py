@@ -31,7 +31,7 @@ class EndState(Enum):
 
 
 class Owner(StaticProtocol):
-    """Whoever an end belongs to now: who waits with a client for its backend, then the relay."""
+    """Whoever an end belongs to now: who waits with a client for its backend, then the stream relay."""
 
     def connected(self, end: End) -> None: ...
 
@@ -45,7 +45,10 @@ class Owner(StaticProtocol):
 
 
 class Transport(StaticProtocol):
-    """What an end needs of its transport; Twisted's stream transports have it all, TCP, UNIX and TLS."""
+    """
+    What an end needs of its transport; Twisted's stream transports have it all, TCP, UNIX and TLS. A L{SocketTransport}
+    can only be closed, until it is completed or its socket is taken.
+    """
 
     def write(self, data: bytes) -> None: ...
 
@@ -116,7 +119,7 @@ class End(Protocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """See L{Protocol.connectionLost}."""
         if self._poller is not None and self._fd >= 0:
-            self._poller.closing(self._fd)
+            self._poller.closed(self._fd, self)
         self._poller = None
         self._socket = None
         self.owner.lost(self, reason)
@@ -155,6 +158,10 @@ class End(Protocol):
         """See L{probe <tinylb.sockets.probe>}."""
         if self._socket is not None:
             probe(self._socket, keepalive)
+
+    def failed(self) -> None:
+        """See L{Pollable <tinylb.poller.Pollable>}."""
+        self.transport.abortConnection()
 
     @property
     def canBeTaken(self) -> bool:
@@ -232,7 +239,7 @@ NOBODY = Nobody()
 
 
 class Backlog:
-    """Keeps what happens to an end until its relay is there."""
+    """Keeps what happens to an end until it is relayed."""
 
     _data: tuple[bytes, ...] = ()
     _lost: Failure | None = None

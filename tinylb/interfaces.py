@@ -119,4 +119,4 @@ class IObserver(Interface):
 class ISelectiveObserver(IObserver):
     """An observer that is told of some events only. Where nobody hears of an event, it costs nothing."""
 
-    kinds: Collection[type[Event]] = Attribute("""The classes of the events that it is told of.""")
+    kinds: Collection[type[Event]] = Attribute("""The classes of the events that it is told of. They do not change.""")

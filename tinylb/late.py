@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
 
 
 class Lasting(Protocol):
@@ -16,11 +17,13 @@ class Lasting(Protocol):
 
 class Late:
     """
-    Asks those to arm who are still there when the delay, which runs for everybody at once, is over: nobody is asked
-    later than that, and many are over before.
+    Nobody is asked to arm later than the delay after he was added, many are earlier, and most are over before: it runs
+    for everybody at once.
 
     @param delay: seconds; no longer than the shortest timer that is set by C{arm}.
     """
+
+    _log = Logger()
 
     def __init__(self, clock: IReactorTime, delay: float) -> None:
         self._clock = clock
@@ -32,16 +35,21 @@ class Late:
         """It begins."""
         self._young[thing] = None
         if self._call is None:
-            self._call = self._clock.callLater(self._delay, self._asks)
+            self._call = self._clock.callLater(self._delay, self._ask)
 
     def remove(self, thing: Lasting) -> None:
         """It is over, if it was not asked before."""
-        if self._young.pop(thing, self) is None and not self._young and self._call is not None:
-            self._call.cancel()
-            self._call = None
+        if thing in self._young:
+            del self._young[thing]
+            if not self._young and self._call is not None:
+                self._call.cancel()
+                self._call = None
 
-    def _asks(self) -> None:
+    def _ask(self) -> None:
         self._call = None
         young, self._young = self._young, {}
         for thing in young:
-            thing.arm()
+            try:
+                thing.arm()
+            except Exception:
+                self._log.failure("{thing!r} failed", thing=thing)

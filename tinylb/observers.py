@@ -11,7 +11,7 @@ from twisted.logger import Logger
 from typing_extensions import ParamSpec
 
 from tinylb.events import Event
-from tinylb.interfaces import IObserver
+from tinylb.interfaces import IObserver, ISelectiveObserver
 
 P = ParamSpec("P")
 
@@ -70,7 +70,7 @@ class Observers(MutableSequence[IObserver]):
         """
         if kind in self._unheard:
             return
-        if not any(_hears(observer, kind) for observer in self._observers):
+        if not self._isHeard(kind):
             self._unheard.add(kind)
             return
         self._untold.append(kind(*args, **kwargs))
@@ -94,6 +94,12 @@ class Observers(MutableSequence[IObserver]):
             finally:
                 self._holding = False
 
+    def _isHeard(self, kind: object) -> bool:
+        try:
+            return any(_hears(observer, kind) for observer in self._observers)
+        except Exception:
+            return True  # that observer is asked once more when it is told, and what it raises is logged
+
     def _tellNow(self, event: Event) -> None:
         for observer in tuple(self._observers):
             try:
@@ -104,6 +110,4 @@ class Observers(MutableSequence[IObserver]):
 
 
 def _hears(observer: IObserver, kind: object) -> bool:
-    """See L{ISelectiveObserver <tinylb.interfaces.ISelectiveObserver>}."""
-    kinds = getattr(observer, "kinds", None)
-    return kinds is None or kind in kinds
+    return not ISelectiveObserver.providedBy(observer) or kind in observer.kinds

@@ -114,7 +114,8 @@ class Pair:
 
     def abort(self, reason: CloseReason) -> bool:
         """
-        End both connections with a reset. They are gone one turn of the reactor later.
+        End both connections with a reset. They are gone at once, or one turn of the reactor later, as the engine
+        does it.
 
         @return: C{False} when the pair was being ended already.
         """

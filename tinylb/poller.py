@@ -45,6 +45,9 @@ class Pollable(Protocol):
         @return: C{True} when more news may follow in a moment, from here or from another socket.
         """
 
+    def failed(self) -> None:
+        """L{ready} has raised, which was logged: end what would otherwise wait for ever."""
+
 
 def pollerOf(reactor: object) -> Poller | None:
     """The one that goes with a reactor; L{None} where there is no epoll, or no real reactor."""
@@ -83,9 +86,8 @@ class Poller:
         """
         try:
             if self._epoll is None:
-                self._epoll = select.epoll()
-                self._reactor.addReader(self)
-            self._epoll.register(fd, events)
+                self._open()
+            self._require().register(fd, events)
         except OSError:
             return False
         if fd >= len(self._pollables):
@@ -113,6 +115,11 @@ class Poller:
         self._pollables[fd] = None
         self._count -= 1
 
+    def closed(self, fd: int, pollable: Pollable) -> None:
+        """The socket was closed, and its number may be somebody else's already."""
+        if self._pollables[fd] is pollable:
+            self.closing(fd)
+
     def release(self) -> None:
         """Close the epoll unless something is being watched. It comes back with the next L{watch}."""
         if self._epoll is not None and not self._count:
@@ -137,6 +144,15 @@ class Poller:
             mayFollow = self._tell(news)
             if len(news) == _EVENTS_PER_POLL or monotonic() > end:
                 return
+
+    def _open(self) -> None:
+        self._epoll = select.epoll()
+        try:
+            self._reactor.addReader(self)
+        except OSError:
+            self._epoll.close()
+            self._epoll = None
+            raise
 
     def _waitAMoment(self, epoll: select.epoll) -> list[tuple[int, int]]:
         """See L{tinylb.patience}."""
@@ -165,7 +181,14 @@ class Poller:
                     mayFollow = pollable.ready(events)
                 except Exception:
                     self._log.failure("{pollable!r} failed", pollable=pollable)
-        return bool(mayFollow) and len(news) == 1
+                    self._giveUp(pollable)
+        return len(news) == 1 and mayFollow is True
+
+    def _giveUp(self, pollable: Pollable) -> None:
+        try:
+            pollable.failed()
+        except Exception:
+            self._log.failure("{pollable!r} failed once more", pollable=pollable)
 
     def logPrefix(self) -> str:
         """For the reactor."""

@@ -85,6 +85,10 @@ class SocketTransport:
                 if number:
                     self._close(ConnectionLost(os.strerror(number)))
 
+    def failed(self) -> None:
+        """See L{Pollable <tinylb.poller.Pollable>}."""
+        self.abortConnection()
+
     def take(self) -> Taken:
         """The socket is the caller's from now on, and is registered still."""
         sock, self._socket = self._socket, None
@@ -99,12 +103,14 @@ class SocketTransport:
 
     def _close(self, reason: Exception) -> None:
         sock, _ = self.take()
+        protocol = self._protocol
+        del self._protocol  # which refers to this
         self.poller.closing(sock.fileno())
         if isinstance(reason, ConnectionAborted):
             closeWithReset(sock)
         else:
             sock.close()
-        self._protocol.connectionLost(Failure(reason))
+        protocol.connectionLost(Failure(reason))
 
     def _require(self) -> socket.SocketType:
         assert self._socket is not None, "the socket is somebody else's"

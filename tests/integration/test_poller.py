@@ -34,6 +34,9 @@ class Ear:
         """See L{Pollable <tinylb.poller.Pollable>}."""
         self.told.append(events)
 
+    def failed(self) -> None:
+        """See L{Pollable <tinylb.poller.Pollable>}."""
+
     def close(self) -> None:
         """Watch no longer."""
         self._poller.forget(self._near.socket.fileno())

@@ -13,7 +13,7 @@ import pytest_twisted
 from twisted.internet.endpoints import UNIXServerEndpoint
 from twisted.internet.threads import deferToThread
 
-from tests.integration.bench import Bench, Joined
+from tests.integration.bench import Bench, Joined, backend
 from tests.integration.servers import Server
 from tests.integration.sockets import Ending, Peer, reactor
 from tests.integration.traffic import MUCH
@@ -53,6 +53,20 @@ async def test_urgentByte(bench: Bench, prelude: bytes) -> None:
             _sendUrgently(speaker, b"before")
             speaker.socket.sendall(b"behind")
             assert await listener.receive(12) == b"beforebehind"
+
+
+@pytest_twisted.ensureDeferred
+async def test_urgentByteFromTheBeginning(bench: Bench) -> None:
+    """So it does where the client has sent it, behind much else, before it was accepted."""
+    server = bench.add(Server())
+    balanced = await bench.balance()
+    balanced.publish(a=backend(server))
+    client = bench.connect(balanced)
+    before = CALM[:100_000]
+    _sendUrgently(client, before)
+    client.socket.sendall(b"behind")
+    serving = await server.accept()
+    assert await serving.receive(len(before) + 6) == before + b"behind"
 
 
 @PRELUDES

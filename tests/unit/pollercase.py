@@ -18,16 +18,22 @@ class Watching:
     A pollable that keeps what it is told.
 
     @param react: is called each time, with the events.
+    @ivar failures: how often it was told that it had raised.
     """
 
     def __init__(self, react: Callable[[int], object] = lambda _: None) -> None:
         self.told: list[int] = []
+        self.failures = 0
         self._react = react
 
     def ready(self, events: int) -> None:
         """See L{Pollable <tinylb.poller.Pollable>}."""
         self.told.append(events)
         self._react(events)
+
+    def failed(self) -> None:
+        """See L{Pollable <tinylb.poller.Pollable>}."""
+        self.failures += 1
 
 
 class PollerTestCase(SynchronousTestCase):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -29,6 +30,13 @@ WRK = """Running 1s test @ http://127.0.0.1:10001/64
 Requests/sec:  52851.29
 Transfer/sec:     11.49MB
 """
+
+
+def temporaryPath(case: SynchronousTestCase) -> Path:
+    """Where a test may write a file."""
+    folder = tempfile.TemporaryDirectory()
+    case.addCleanup(folder.cleanup)
+    return Path(folder.name) / "file"
 
 
 def results(**figures: list[float]) -> Results:
@@ -120,7 +128,7 @@ class ResultsTests(SynchronousTestCase):
     def test_kept(self) -> None:
         """What was written is read again."""
         there = results(tinylb=[1.0, 2.0], haproxy=[3.0])
-        path = Path(self.mktemp())
+        path = temporaryPath(self)
         there.write(path)
         self.assertEqual(Results.read(path), there)
 
@@ -189,7 +197,7 @@ class PlotTests(SynchronousTestCase):
 
     def test_bars(self) -> None:
         """One for each peer, as long as the ratio, up to a length."""
-        path = Path(self.mktemp())
+        path = temporaryPath(self)
         plot.draw(results(tinylb=[5.0], haproxy=[10.0], nginx=[90.0]), path)
         bars = [
             float(bar.attrib["width"])
@@ -200,7 +208,7 @@ class PlotTests(SynchronousTestCase):
 
     def test_nothing(self) -> None:
         """Without what it is relative to there is nothing to draw."""
-        self.assertRaises(Failed, plot.draw, results(tinylb=[1.0]), Path(self.mktemp()))
+        self.assertRaises(Failed, plot.draw, results(tinylb=[1.0]), temporaryPath(self))
 
 
 class OptionsTests(SynchronousTestCase):

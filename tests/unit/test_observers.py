@@ -158,6 +158,15 @@ class SelectiveTests(SynchronousTestCase):
         self.assertEqual(self.selective.events, [event("a")])
         self.assertEqual(len(everything.events), 2)
 
+    def test_oddKinds(self) -> None:
+        """Kinds that are none are logged as any other failure of an observer; who tells, and the others, go on."""
+        self.selective.kinds = TargetRemoved  # type: ignore[assignment]
+        everything = Recorder()
+        self.observers.append(everything)
+        self.observers.tell(TargetRemoved, "a", 0, 0)
+        self.assertEqual(everything.events, [event("a")])
+        self.assertEqual(len(self.flushLoggedErrors(TypeError)), 1)
+
     def test_notEvenMade(self) -> None:
         """An event of which nobody hears is not even made, within a held block either."""
         self.observers.tell(self.make, "a")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 from twisted.internet.task import Clock
@@ -47,6 +48,23 @@ class ReleaseTests(PollerTestCase):
         fd = self.watch(leaving)
         self.turn()
         self.assertEqual((leaving.told, self.reactor.getReaders()), ([WRITABLE], []))
+
+    def test_readerRefused(self) -> None:
+        """A reactor that cannot take it as a reader makes it refuse, until the reactor can."""
+        adding, before = self.reactor.addReader, openDescriptors()
+
+        def refuse(reader: object) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        self.patch(self.reactor, "addReader", refuse)
+        pollable = Watching()
+        fd = self.counter()
+        self.assertFalse(self.poller.watch(fd, pollable, EVERYTHING))
+        self.assertEqual(openDescriptors(), before + 1)
+        self.patch(self.reactor, "addReader", adding)
+        self.watch(pollable, fd)
+        self.turn()
+        self.assertEqual(pollable.told, [WRITABLE])
 
     def test_noDescriptorForItself(self) -> None:
         """Out of descriptors it refuses, and is none the worse for it."""

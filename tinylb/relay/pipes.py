@@ -7,6 +7,8 @@ import fcntl
 import os
 from typing import Protocol
 
+from twisted.logger import Logger
+
 # In pages, each of which may hold less than it could: so it is far more than is ever put in at a time.
 _CAPACITY = 1 << 20
 _SET_SIZE = getattr(fcntl, "F_SETPIPE_SZ", 1031)
@@ -61,6 +63,8 @@ class Pipe:
 class Pipes:
     """All pipes of a reactor's relays."""
 
+    _log = Logger()
+
     def __init__(self) -> None:
         self._free: list[Pipe] = []
         self._leased = 0
@@ -93,9 +97,11 @@ class Pipes:
         else:
             self._free.append(pipe)
 
-    def abandon(self) -> None:
+    def abandon(self, error: OSError) -> None:
         """Lease no more of them: the system does not splice."""
-        self._isAbandoned = True
+        if not self._isAbandoned:
+            self._isAbandoned = True
+            self._log.info("The system does not splice ({why}): everything is copied", why=error.strerror)
 
     def stalls(self, holder: Holder) -> None:
         """Nobody takes what a holder has in its pipe: the pipe may be needed elsewhere."""

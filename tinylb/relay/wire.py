@@ -31,9 +31,8 @@ SHARE = 1 << 20
 _SO_MEMINFO = 55
 _MEMINFO = struct.Struct("=8xII4xI")
 _SPLICE = getattr(os, "SPLICE_F_NONBLOCK", 0) | getattr(os, "SPLICE_F_MOVE", 0)
-# A read may stop early where the stream has an urgent mark, and says more of an error than the news of it.
-_EXTRAORDINARY = FAILED | URGENT
 UNTIL_EMPTY = READABLE | FAILED
+# Everybody's: nobody keeps anything in it beyond a call, and a process has one reactor.
 _BUFFER = memoryview(bytearray(BUFFER))
 _BUFFERS = [_BUFFER]
 # Looking a member up in its enumeration would be felt here.
@@ -82,6 +81,9 @@ class Wires(Protocol):
     maySplice: bool
     seconds: Callable[[], float]
 
+    def abort(self) -> None:
+        """End both connections."""
+
     def finished(self, wire: Wire) -> None:
         """Everything came that will, and was taken."""
 
@@ -125,9 +127,11 @@ class Wire:
         relay, other = self.relay, self.other
         if other.held is not None and events & WRITABLE:
             other.flush()
+            if self.state is _LOST:
+                return False
         if events == WRITABLE:
             return False
-        if self.held is not None or self.isBulk or self.state is not _OPEN or other.state is _LOST:
+        if self.held is not None or self.isBulk or self.state is not _OPEN or other.state is _LOST or events & URGENT:
             self._readyOtherwise(events)
             return False
         moved = 0
@@ -165,19 +169,18 @@ class Wire:
                 if pipe is not None:
                     self._splice(pipe)
                     return False
-            elif relay.isCareful or events & _EXTRAORDINARY:
-                self._beware(events)
-            elif events & FINISHED:
+            elif not (relay.isCareful or events & FAILED):
+                if not events & FINISHED:
+                    return True
                 relay.finished(self)
                 return False
-            else:
-                return True
         relay.shop.poller.change(self.fd, EVERYTHING)
         return False
 
     def _readyOtherwise(self, events: int) -> None:
         """The same where something is special about the socket, or the other one."""
-        self._beware(events)
+        if events & URGENT:  # a splice does not step over such a mark; a read does
+            self.isBulk = self.relay.maySplice = False
         if self.state is _OPEN and self.held is None:
             if self.other.state is _LOST:
                 self._drop()
@@ -190,11 +193,6 @@ class Wire:
                 self.ready(UNTIL_EMPTY)
         elif events & FAILED and self.state is not _LOST:
             self._checkError()
-
-    def _beware(self, events: int) -> None:
-        """A splice does not step over an urgent mark; a read does."""
-        if events & URGENT:
-            self.isBulk = self.relay.maySplice = False
 
     def flush(self) -> None:
         """The other socket may take more: give it what is held, and go on."""
@@ -218,6 +216,11 @@ class Wire:
         self.held = memoryview(pipe.empty())
         self.relay.shop.pipes.giveBack(pipe)
 
+    def failed(self) -> None:
+        """See L{Pollable <tinylb.poller.Pollable>}."""
+        if self.state is not _LOST:
+            self.relay.abort()
+
     def close(self, close: Callable[[socket.SocketType], None]) -> None:
         """Close the socket. Nobody is there any more to take what is held for it."""
         self.state = _LOST
@@ -240,7 +243,7 @@ class Wire:
             except OSError as error:
                 relay.shop.pipes.giveBack(pipe)
                 if isRefusal(error):
-                    relay.shop.pipes.abandon()
+                    relay.shop.pipes.abandon(error)
                     self.ready(UNTIL_EMPTY)
                 else:
                     relay.lost(self)
@@ -286,7 +289,6 @@ class Wire:
         if sent == len(data):
             self.held = None
             return True
-        # The buffer is everybody's.
         self.held = memoryview(bytes(data[sent:])) if data.obj is _BUFFER.obj else data[sent:]
         return False
 
@@ -305,7 +307,7 @@ class Wire:
                     pipes.giveBack(pipe)
                     self.relay.lost(self.other)
                     return False
-                pipes.abandon()
+                pipes.abandon(error)
                 if not self._send(memoryview(pipe.empty())):
                     pipes.giveBack(pipe)
                     return False
