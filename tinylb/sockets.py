@@ -53,6 +53,15 @@ def hostOf(sock: socket.SocketType) -> Address:
     return addressOf(sock.family, sock.getsockname())
 
 
+def closeWithFIN(sock: socket.SocketType) -> None:
+    """Close, and let the peer read that to be an end, even if something of what it said was not read here."""
+    try:
+        sock.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        pass  # it has reset the connection
+    sock.close()
+
+
 def closeWithReset(sock: socket.SocketType) -> None:
     """Close, and discard what is unsent; the peer sees a reset, where its kind of socket knows one."""
     try:

@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 from zope.interface import Attribute, implementer
 
 from tinylb.poller import EVERYTHING, FAILED, WRITABLE, Poller
-from tinylb.sockets import closeWithReset, hostOf, nameOf, untie
+from tinylb.sockets import closeWithFIN, closeWithReset, hostOf, nameOf, untie
 
 _PLAIN = frozenset((tcp.Server, tcp.Client, unix.Server, unix.Client))
 
@@ -109,7 +109,7 @@ class SocketTransport:
         if isinstance(reason, ConnectionAborted):
             closeWithReset(sock)
         else:
-            sock.close()
+            closeWithFIN(sock)
         protocol.connectionLost(Failure(reason))
 
     def _require(self) -> socket.SocketType:
@@ -152,6 +152,12 @@ def take(transport: Any, poller: Poller) -> Taken:
     transport.stopWriting()
     transport.connected, transport.disconnected = 0, 1
     untie(transport)
+    # The reactor may be in the midst of telling it of an event, and have another one for it.
+    transport.doRead = transport.doWrite = _nothing
     del transport.socket, transport.fileno, transport.protocol
     poller.change(sock.fileno(), EVERYTHING)
     return sock, 0
+
+
+def _nothing() -> None:
+    """For the reactor: all is well."""
