@@ -31,6 +31,8 @@ EVERYTHING = ERRORS | READABLE | WRITABLE | FINISHED | URGENT
 # After so many events at a time, or so many seconds, the reactor has its turn; what is left is told again then.
 _EVENTS_PER_POLL = 32
 _TURN = 0.001
+# So many lone news in a row are taken for a lone conversation. Among many, waiting would only cost.
+_LONE = 4
 
 
 class Pollable(Protocol):
@@ -75,6 +77,7 @@ class Poller:
         self._count = 0
         self._fresh: set[int] = set()
         self._patience = Patience(monotonic())
+        self._lone = 0
 
     def watch(self, fd: int, pollable: Pollable, events: int) -> bool:
         """
@@ -169,7 +172,7 @@ class Poller:
         return []
 
     def _tell(self, news: list[tuple[int, int]]) -> bool:
-        """Whether they were lone news, and more may follow."""
+        """Whether there is a lone conversation, and an answer may follow."""
         pollables, fresh = self._pollables, self._fresh
         fresh.clear()
         mayFollow: bool | None = False
@@ -182,7 +185,8 @@ class Poller:
                 except Exception:
                     self._log.failure("{pollable!r} failed", pollable=pollable)
                     self._giveUp(pollable)
-        return len(news) == 1 and mayFollow is True
+        self._lone = self._lone + 1 if len(news) == 1 else 0
+        return self._lone >= _LONE and mayFollow is True
 
     def _giveUp(self, pollable: Pollable) -> None:
         try:
