@@ -12,7 +12,7 @@ from tinylb.poller import pollerOf
 from tinylb.relay.interface import Relay, Relayed
 from tinylb.relay.kernel import KernelRelay
 from tinylb.relay.stream import StreamRelay
-from tinylb.relay.wire import workshopOf
+from tinylb.relay.workshop import workshopOf
 
 _ENDS = BackendEnds(takesSockets=False)
 _SOCKET_ENDS = BackendEnds(takesSockets=True)

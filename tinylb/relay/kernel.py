@@ -9,7 +9,8 @@ from twisted.internet.interfaces import IReactorTime
 
 from tinylb.ends import EndState
 from tinylb.relay.interface import Relayed, Side
-from tinylb.relay.wire import UNTIL_EMPTY, Wire, Workshop
+from tinylb.relay.wire import UNTIL_EMPTY, Wire
+from tinylb.relay.workshop import Workshop
 from tinylb.sockets import closeWithReset, probe
 from tinylb.transports import Taken
 

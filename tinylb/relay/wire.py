@@ -10,12 +10,12 @@ import socket
 import struct
 from collections.abc import Callable
 from typing import Protocol
-from weakref import WeakValueDictionary
 
 from tinylb.ends import EndState
-from tinylb.poller import EVERYTHING, FAILED, FINISHED, READABLE, URGENT, WRITABLE, Poller, pollerOf
+from tinylb.poller import EVERYTHING, FAILED, FINISHED, READABLE, URGENT, WRITABLE
 from tinylb.relay.interface import Side
-from tinylb.relay.pipes import Pipe, Pipes, isRefusal
+from tinylb.relay.pipes import Pipe, isRefusal
+from tinylb.relay.workshop import Workshop
 from tinylb.transports import Taken
 
 # A read that fills it is taken for bulk.
@@ -37,33 +37,6 @@ _BUFFER = memoryview(bytearray(BUFFER))
 _BUFFERS = [_BUFFER]
 # Looking a member up in its enumeration would be felt here.
 _OPEN, _FINISHED, _LOST = EndState.OPEN, EndState.FINISHED, EndState.LOST
-
-
-class Workshop:
-    """What the relays of a reactor share."""
-
-    def __init__(self, poller: Poller) -> None:
-        self.poller = poller
-        self.pipes = Pipes()
-
-    def release(self) -> None:
-        """Give back what is not in use."""
-        self.pipes.release()
-        self.poller.release()
-
-
-def workshopOf(reactor: object) -> Workshop | None:
-    """The one that goes with a reactor; L{None} where there is no poller, or no splice."""
-    poller = pollerOf(reactor)
-    if poller is None or not hasattr(os, "splice"):
-        return None
-    shop = _shops.get(poller)
-    if shop is None:
-        shop = _shops[poller] = Workshop(poller)
-    return shop
-
-
-_shops: WeakValueDictionary[Poller, Workshop] = WeakValueDictionary()
 
 
 class Wires(Protocol):
