@@ -17,6 +17,7 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from tinylb.hearing import Hearing, hearing
 from tinylb.poller import ERRORS, FAILED, Poller
 from tinylb.sockets import passHalfClose, probe, sendAtOnce, socketOf, untie
 from tinylb.transports import ISocketFactory, SocketTransport, Taken, canTake, take
@@ -158,6 +159,10 @@ class End(Protocol):
         """See L{probe <tinylb.sockets.probe>}."""
         if self._socket is not None:
             probe(self._socket, keepalive)
+
+    def hearing(self) -> Hearing | None:
+        """See L{hearing <tinylb.hearing.hearing>}."""
+        return hearing(self._socket) if self._socket is not None else None
 
     def failed(self) -> None:
         """See L{Pollable <tinylb.poller.Pollable>}."""

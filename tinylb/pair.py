@@ -9,8 +9,10 @@ from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime
 from tinylb.dial import Connected
 from tinylb.ends import End
 from tinylb.events import CloseReason, PairClosed, PairHalfClosed, PairOpened
+from tinylb.hearing import Hearing
 from tinylb.late import Late
 from tinylb.observers import Tell
+from tinylb.patrol import Beat, Patrol
 from tinylb.registry import Registry
 from tinylb.relay.engines import Engines
 from tinylb.relay.interface import Side
@@ -27,7 +29,7 @@ class PairRules:
     @param tell: is told of everything that happens to a pair.
     @param idleTimeout: seconds without a byte after which a pair is ended; 0: never.
     @param halfCloseTimeout: the same for a pair of which one end has finished.
-    @param keepalive: see L{probe <tinylb.sockets.probe>}.
+    @param keepalive: see L{probe <tinylb.sockets.probe>} and L{Patrol <tinylb.patrol.Patrol>}.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class PairRules:
         self.idleTimeout = idleTimeout
         self.halfCloseTimeout = halfCloseTimeout
         self.keepalive = keepalive
+        self.patrol = Patrol(clock, keepalive)
         self.late = Late(clock, min(1.0, idleTimeout or 1.0, halfCloseTimeout or 1.0))
 
 
@@ -56,6 +59,7 @@ class Pair:
     Registered under its target from L{open} until both its connections are gone.
 
     @ivar target: where the backend's connection goes.
+    @ivar beat: see L{Patrol <tinylb.patrol.Patrol>}, which sets it.
     """
 
     __slots__ = (
@@ -70,6 +74,7 @@ class Pair:
         "_relay",
         "_rules",
         "_timer",
+        "beat",
         "target",
     )
 
@@ -84,6 +89,7 @@ class Pair:
         self._opened = rules.clock.seconds()
         self._isArmed = False
         self._timer: IDelayedCall | None = None
+        self.beat: Beat | None = None
         self._firstToClose: CloseReason | None = None
         self._cause: CloseReason | None = None
         self._relay = rules.engines.join(client, backend, self, rules.clock)
@@ -110,6 +116,7 @@ class Pair:
         """See L{Lasting <tinylb.late.Lasting>}. What lives so long is looked after."""
         self._isArmed = True
         self._relay.probe(self._rules.keepalive)
+        self._rules.patrol.add(self)
         self._setTimer()
 
     def abort(self, reason: CloseReason) -> bool:
@@ -125,6 +132,14 @@ class Pair:
             self._cause = reason
         self._relay.abort()
         return True
+
+    def hearing(self, side: Side) -> Hearing | None:
+        """See L{Watched <tinylb.patrol.Watched>}."""
+        return self._relay.hearing(side)
+
+    def vanished(self, side: Side) -> None:
+        """See L{Watched <tinylb.patrol.Watched>}."""
+        self.abort(CloseReason.CLIENT_LOST if side is _CLIENT else CloseReason.BACKEND_LOST)
 
     def halfClosed(self, by: Side) -> None:
         """See L{Relayed <tinylb.relay.interface.Relayed>}."""
@@ -146,6 +161,7 @@ class Pair:
         """See L{Relayed <tinylb.relay.interface.Relayed>}."""
         rules, relay = self._rules, self._relay
         if self._isArmed:
+            rules.patrol.remove(self)
             timer, self._timer = self._timer, None
             if timer is not None:
                 timer.cancel()

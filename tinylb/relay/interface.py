@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import Enum
 from typing import Protocol
 
+from tinylb.hearing import Hearing
+
 
 class Side(Enum):
     """The two sides of a pair."""
@@ -38,6 +40,9 @@ class Relay(Protocol):
 
     def probe(self, keepalive: float) -> None:
         """Let both connections be probed while they are idle; see L{probe <tinylb.sockets.probe>}."""
+
+    def hearing(self, side: Side) -> Hearing | None:
+        """When the peer at one side was last heard, as far as is known; see L{tinylb.hearing}."""
 
     def abort(self) -> None:
         """End both connections with a reset, whatever is unsent."""

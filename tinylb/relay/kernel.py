@@ -8,6 +8,7 @@ from collections.abc import Callable
 from twisted.internet.interfaces import IReactorTime
 
 from tinylb.ends import EndState
+from tinylb.hearing import Hearing, hearing
 from tinylb.relay.interface import Relayed, Side
 from tinylb.relay.wire import UNTIL_EMPTY, Wire
 from tinylb.relay.workshop import Workshop
@@ -66,6 +67,11 @@ class KernelRelay:
         for wire in (self._client, self._backend):
             if wire.state is not _LOST:
                 probe(wire.socket, keepalive)
+
+    def hearing(self, side: Side) -> Hearing | None:
+        """See L{Relay <tinylb.relay.interface.Relay>}."""
+        wire = self._client if side is Side.CLIENT else self._backend
+        return hearing(wire.socket) if wire.state is not _LOST else None
 
     def abort(self) -> None:
         """End both connections with a reset, whatever is unsent."""

@@ -7,6 +7,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
 from tinylb.ends import NOBODY, End, EndState
+from tinylb.hearing import Hearing
 from tinylb.relay.interface import Relayed, Side
 
 
@@ -48,6 +49,10 @@ class StreamRelay:
         """See L{probe <tinylb.sockets.probe>}."""
         self._client.probe(keepalive)
         self._backend.probe(keepalive)
+
+    def hearing(self, side: Side) -> Hearing | None:
+        """See L{Relay <tinylb.relay.interface.Relay>}."""
+        return (self._client if side is Side.CLIENT else self._backend).hearing()
 
     def abort(self) -> None:
         """End both connections with a reset, whatever is unsent."""

@@ -1,0 +1,46 @@
+"""When a TCP peer was last heard, as Linux knows it: an acknowledgement is enough, of a probe or of data."""
+
+from __future__ import annotations
+
+import socket
+import struct
+from typing import NamedTuple
+
+# struct tcp_info of linux/tcp.h, so far as it is needed: the third and fourth byte are the counts of retransmissions
+# and probes without an answer; of the numbers, the fifth is how many segments are not acknowledged, and the twelfth and
+# thirteenth are how many milliseconds ago data, and an acknowledgement, came in.
+_INFO = struct.Struct("=xxBB4x16xI24xII")
+_TCP_INFO = getattr(socket, "TCP_INFO", None)
+
+# As many as the keepalive of sockets.probe sends, and more than a bad line may well lose.
+ENOUGH = 3
+
+
+class Hearing(NamedTuple):
+    """
+    What the kernel knows of a peer.
+
+    @ivar silence: seconds since anything came from it.
+    @ivar isMute: whether it has been asked several times in a row, by probes or by sending again what it did not
+        acknowledge, and has not answered. One that does not read acknowledges probes of its window, and is not mute.
+    """
+
+    silence: float
+    isMute: bool
+
+
+def hearing(sock: socket.SocketType) -> Hearing | None:
+    """
+    Ask about a connected TCP socket.
+
+    @return: L{None} for other sockets, and on other systems.
+    """
+    if _TCP_INFO is None or sock.family == socket.AF_UNIX:
+        return None
+    try:
+        info = sock.getsockopt(socket.IPPROTO_TCP, _TCP_INFO, 128)
+        retransmits, probes, unacked, data, acknowledgement = _INFO.unpack_from(info)
+    except (OSError, struct.error):
+        return None
+    isMute = probes >= ENOUGH or (unacked > 0 and retransmits >= ENOUGH)
+    return Hearing(min(data, acknowledgement) / 1000, isMute)

@@ -1,0 +1,96 @@
+"""Goes round among pairs that last, and finds those with a peer that has vanished without a word."""
+
+from __future__ import annotations
+
+from itertools import chain, islice
+from typing import Protocol
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+from tinylb.hearing import Hearing
+from tinylb.relay.interface import Side
+
+# Of twice the keepalive. The kernel would end an idle connection at the whole of it, and not say why.
+SHARE = 0.925
+# In so many steps is a round divided: by so much may somebody be found later.
+STEPS = 24
+# So many are looked at in one turn of the reactor.
+TURN = 200
+PAUSE = 0.005
+
+
+class Watched(Protocol):
+    """A pair."""
+
+    beat: Beat | None
+
+    def hearing(self, side: Side) -> Hearing | None:
+        """What is known of one of its peers; L{None} for nothing."""
+
+    def vanished(self, side: Side) -> None:
+        """A peer has vanished."""
+
+
+Beat = dict[Watched, None]
+"""Those who are to be looked at in the same step."""
+
+
+class Patrol:
+    """
+    A peer is lost when nothing has come from it for about twice the keepalive though it was asked for an answer again
+    and again. Nobody is asked here: the kernel probes idle peers and those that do not read, and sends again what is
+    not acknowledged. TCP_USER_TIMEOUT would end connections to peers that are alive and do not read.
+
+    @param keepalive: seconds; 0: nobody is looked at.
+    """
+
+    def __init__(self, clock: IReactorTime, keepalive: float) -> None:
+        self._clock = clock
+        self._limit = 2 * max(keepalive, 1.0) * SHARE
+        self._step = self._limit / STEPS
+        self._isOn = keepalive > 0
+        self._beats: dict[int, Beat] = {}
+        self._call: IDelayedCall | None = None
+
+    def add(self, pair: Watched) -> None:
+        """From now on a pair is looked after, until it is removed."""
+        if self._isOn:
+            self._look(pair)
+
+    def remove(self, pair: Watched) -> None:
+        """The pair has ended."""
+        beat, pair.beat = pair.beat, None
+        if beat is not None:
+            del beat[pair]
+
+    def _look(self, pair: Watched) -> None:
+        silence = None
+        for side in Side:
+            heard = pair.hearing(side)
+            if heard is not None:
+                if heard.isMute and heard.silence >= self._limit:
+                    pair.vanished(side)
+                    return
+                silence = max(heard.silence, silence or 0.0)
+        if silence is not None:
+            self._schedule(pair, max(self._limit - silence, self._step))
+
+    def _schedule(self, pair: Watched, delay: float) -> None:
+        number = int((self._clock.seconds() + delay) / self._step) + 1
+        pair.beat = self._beats.setdefault(number, {})
+        pair.beat[pair] = None
+        if self._call is None:
+            self._call = self._clock.callLater(self._step, self._goRound)
+
+    def _goRound(self) -> None:
+        """Look at those whose time has come; if they are many, at some now and at the others in a moment."""
+        now = int(self._clock.seconds() / self._step)
+        beats = (beat for number, beat in sorted(self._beats.items()) if number <= now)
+        due = tuple(islice(chain.from_iterable(beats), TURN))
+        for pair in due:
+            if pair.beat is not None:  # nothing that was just done has ended it
+                self.remove(pair)
+                self._look(pair)
+        self._beats = {number: beat for number, beat in self._beats.items() if beat}
+        pause = PAUSE if len(due) == TURN else self._step
+        self._call = self._clock.callLater(pause, self._goRound) if self._beats else None
