@@ -7,6 +7,7 @@ from tinylb.backends import BackendSet, EndpointBackend, TCPBackend
 from tinylb.balancer import LoadBalancer
 from tinylb.events import (
     BackendPicked,
+    BackendRecovered,
     BackendsReplaced,
     ClientUnserved,
     CloseReason,
@@ -20,7 +21,7 @@ from tinylb.events import (
     VerdictChanged,
 )
 from tinylb.listeners import CannotListen
-from tinylb.policy import RoundRobin
+from tinylb.policy import LeastConnections, RoundRobin
 from tinylb.providers.file import FileProvider
 from tinylb.service import LoadBalancerService
 from tinylb.value import AlreadyWaiting, Value, Watcher, WatcherClosed
@@ -28,6 +29,7 @@ from tinylb.value import AlreadyWaiting, Value, Watcher, WatcherClosed
 __all__ = [
     "AlreadyWaiting",
     "BackendPicked",
+    "BackendRecovered",
     "BackendSet",
     "BackendsReplaced",
     "CannotListen",
@@ -37,6 +39,7 @@ __all__ = [
     "DialFailure",
     "EndpointBackend",
     "FileProvider",
+    "LeastConnections",
     "LoadBalancer",
     "LoadBalancerService",
     "PairClosed",

@@ -12,7 +12,8 @@ from twisted.internet.tcp import Port
 from twisted.logger import ILogObserver, LogEvent, Logger, globalLogPublisher
 from zope.interface import implementer
 
-from tinylb.logs import Summary, counted
+from tinylb.logs import Summary
+from tinylb.wording import counted
 
 
 @implementer(ILogObserver)

@@ -12,20 +12,18 @@ from twisted.internet.protocol import Factory
 
 from tinylb.acceptor import Acceptor
 from tinylb.arrival import Arrival, Reception
-from tinylb.backends import BackendSet, Member
+from tinylb.backends import BackendSet
 from tinylb.clock import monotonicClock, release
 from tinylb.dialer import Dialer
 from tinylb.ends import End
-from tinylb.events import BackendsReplaced, ClientUnserved, CloseReason, TargetRemoved, Verdict, VerdictChanged
+from tinylb.events import ClientUnserved, CloseReason, Verdict
 from tinylb.failures import DialError
+from tinylb.findings import Finding
 from tinylb.interfaces import IPolicy
-from tinylb.logs import LogObserver
-from tinylb.observers import Observers
 from tinylb.pair import PairRules
 from tinylb.policy import RoundRobin
-from tinylb.registry import Registry
+from tinylb.pool import Pool
 from tinylb.relay.engines import Engines
-from tinylb.selection import Finding, Selection
 
 
 class BalancerOptions(TypedDict, total=False):
@@ -38,6 +36,7 @@ class BalancerOptions(TypedDict, total=False):
     idleTimeout: float
     keepalive: float
     maxConnections: int | None
+    onDown: str
     relay: str
     random: Callable[[], float]
     clock: IReactorTime | None
@@ -58,6 +57,7 @@ class LoadBalancer(Factory):
     @param idleTimeout: the idle limit of a pair; 0 for none.
     @param keepalive: silence before an idle peer is probed; 0 for never.
     @param maxConnections: clients beyond it are closed at once; L{None} for no limit.
+    @param onDown: what becomes of the open connections of a dead target: C{"abort"}, or C{"keep"}.
     @param relay: the engine of the relay: C{"auto"}, C{"kernel"} or C{"stream"}; see
         L{Engines <tinylb.relay.engines.Engines>}.
     @param random: gives numbers in [0, 1); where the policy begins.
@@ -81,16 +81,16 @@ class LoadBalancer(Factory):
         idleTimeout: float = 0.0,
         keepalive: float = 30.0,
         maxConnections: int | None = None,
+        onDown: str = "abort",
         relay: str = "auto",
         random: Callable[[], float] = systemRandom.random,
         clock: IReactorTime | None = None,
     ) -> None:
         self.clock = clock = clock or monotonicClock(reactor)
-        self._logObserver = LogObserver(clock)
-        self.observers = Observers([self._logObserver])
+        self._pool = Pool(clock, policy or RoundRobin(), random, onDown)
+        self._registry = self._pool.registry
+        self.observers = self._pool.observers
         self.unserved = dict.fromkeys(CloseReason, 0)
-        self._registry = Registry()
-        self._selection = Selection(policy or RoundRobin(), random, self._registry)
         self._maxConnections = maxConnections
         self._stopping = False
         self._deadline: IDelayedCall | None = None
@@ -99,7 +99,7 @@ class LoadBalancer(Factory):
         self._reception = Reception(
             dialer=Dialer(
                 clock,
-                self._selection,
+                self._pool.selection,
                 self._registry,
                 timeout=dialTimeout,
                 attemptDelay=attemptDelay,
@@ -122,7 +122,7 @@ class LoadBalancer(Factory):
     @property
     def backends(self) -> BackendSet:
         """The current set."""
-        return self._selection.backends
+        return self._pool.selection.backends
 
     def buildProtocol(self, addr: IAddress | None) -> End:
         """A client connects. See L{Factory.buildProtocol}."""
@@ -144,33 +144,22 @@ class LoadBalancer(Factory):
         is gone is aborted on both sides, and every dial to it is cancelled and its client dialled
         elsewhere.
         """
-        with self.observers.held():
-            change = self._selection.replace(backends)
-            if change.distinct:
-                self.observers.tell(
-                    BackendsReplaced,
-                    revision=self._selection.revision,
-                    backends=tuple((member.id, member.target) for member in backends.members),
-                    added=change.added,
-                    removed=change.removed,
-                    moved=change.moved,
-                )
-            for target in sorted(change.gone):
-                pairs = self._registry.abortPairs(target, CloseReason.TARGET_REMOVED)
-                dials = self._registry.abortAttempts(target, CloseReason.TARGET_REMOVED)
-                self.observers.tell(TargetRemoved, target, pairs, dials)
-            self._endTheDead()
+        self._pool.replace(backends)
 
-    def setVerdict(self, target: str, verdict: Verdict, why: str) -> None:
+    def setVerdict(self, target: str, verdict: Verdict, why: str, *, by: str = "application") -> None:
         """
         Somebody has found out how a target is. It gets new connections as its verdict prefers it;
         those of a dead one are aborted, unless nothing else is usable. A target that is not in
         the set is nobody's concern.
+
+        @param by: who says so. What several say stands side by side, and the worst of it counts; what is learnt from
+            dialling is one of them.
         """
-        with self.observers.held():
-            if self._selection.setFinding(target, Finding(verdict, why)):
-                ended = self._endTheDead()
-                self.observers.tell(VerdictChanged, target, verdict, why, ended.get(target, 0))
+        self._pool.judge(target, Finding(verdict, why), by=by)
+
+    def answered(self, target: str) -> None:
+        """Somebody has reached a target in another way: if it rests, it may be tried again now."""
+        self._pool.rests.answered(target)
 
     def describe(self) -> dict[str, Any]:
         """
@@ -181,13 +170,18 @@ class LoadBalancer(Factory):
         client to backend.
         """
         return {
-            "ready": self._selection.isUsable(),
-            "revision": self._selection.revision,
-            "connections": self._registry.connections,
+            **self._pool.describe(),
             "dialing": len(self._waiting),
             "unserved": {reason.value: count for reason, count in self.unserved.items() if count},
-            "backends": [self._describeMember(member) for member in self.backends.members],
         }
+
+    def explain(self) -> list[dict[str, str | None]]:
+        """
+        The latest decisions, the newest first: C{time} (ISO 8601, UTC), C{backend}, C{target}, C{what} (a verdict, or
+        C{added}, C{removed}, C{moved}, C{target removed}) and C{why}. Who is C{passed over} at present is among them,
+        with the time since when, and how many picks went elsewhere. It is bounded.
+        """
+        return self._pool.explain()
 
     def drain(self, seconds: float) -> Deferred[None]:
         """
@@ -213,11 +207,6 @@ class LoadBalancer(Factory):
         if former is not None:
             former.cancel()
 
-    def _endTheDead(self) -> dict[str, int]:
-        """Those that were spared for want of anything better go as soon as something is usable."""
-        dead = self._selection.dead() if self._selection.isUsable() else ()
-        return {target: self._registry.abortPairs(target, CloseReason.TARGET_DEAD) for target in dead}
-
     def _abortAll(self) -> None:
         self._deadline = None
         for record in self._registry:
@@ -225,7 +214,7 @@ class LoadBalancer(Factory):
 
     def _drained(self, _: None) -> None:
         self._setDeadline(None)
-        self._logObserver.close()
+        self._pool.close()
         release(self.clock)
         self._engines.release()
 
@@ -239,20 +228,3 @@ class LoadBalancer(Factory):
     def _countUnserved(self, client: IAddress | None, reason: CloseReason, error: DialError, seconds: float) -> None:
         self.unserved[reason] += 1
         self.observers.tell(ClientUnserved, client, reason, error.causes, error.attempts, seconds)
-
-    def _describeMember(self, member: Member) -> dict[str, Any]:
-        record = self._registry.record(member.target)
-        finding = self._selection.findingOf(member)
-        return {
-            "id": member.id,
-            "target": member.target,
-            "state": finding.verdict.value,
-            "why": finding.why,
-            "tier": member.tier,
-            "weight": member.weight,
-            "connections": len(record.pairs),
-            "opened": record.opened,
-            "failed": record.failed,
-            "bytesIn": record.bytesIn + sum(pair.bytesIn for pair in record.pairs),
-            "bytesOut": record.bytesOut + sum(pair.bytesOut for pair in record.pairs),
-        }

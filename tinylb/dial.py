@@ -10,7 +10,7 @@ from twisted.internet.interfaces import IAddress, IDelayedCall, IProtocol, IProt
 from twisted.python.failure import Failure
 
 from tinylb.attempt import Attempt, State, abandon
-from tinylb.events import BackendPicked, DialFailed, DialFailure
+from tinylb.events import BackendPicked, BackendRecovered, DialFailed, DialFailure
 from tinylb.failures import AllFailed, DialCancelled, DialTimeout, NoBackends, explain
 from tinylb.late import Late
 from tinylb.observers import Tell
@@ -143,10 +143,12 @@ class Dial:
         self._advancing = True
         try:
             while self._state is _TRYING:
-                if len(self._attempts) == ATTEMPTS_PER_CLIENT and self._rules.selection.remain(self.tried):
+                if len(self._attempts) == ATTEMPTS_PER_CLIENT and self._rules.selection.remain(
+                    self.tried, self._rules.room.isFree
+                ):
                     self._giveUpLongest()
                     continue
-                candidate = self._rules.selection.pick(self.tried, self._rules.room.hasRoom)
+                candidate = self._pick()
                 if candidate is None:
                     self._nobodyToPick()
                     break
@@ -189,6 +191,17 @@ class Dial:
             connecting.cancel()
         abandon(protocol)
 
+    def _pick(self) -> Candidate | None:
+        """
+        Where an attempt has failed, one client at a time tries again, and the others go elsewhere; unless there is
+        nowhere else.
+        """
+        rules = self._rules
+        candidate = rules.selection.pick(self.tried, rules.room.isFree)
+        if candidate is None and not self._attempts:
+            candidate = rules.selection.pick(self.tried, rules.room.hasRoom)
+        return candidate
+
     def _try(self, candidate: Candidate) -> Attempt:
         rules = self._rules
         now = rules.clock.seconds()
@@ -201,7 +214,7 @@ class Dial:
             self._isWaiting = False
             rules.room.leave(self)
         rules.registry.addAttempt(attempt)
-        rules.tell(BackendPicked, self._client, candidate.id, candidate.target, self._count)
+        rules.tell(BackendPicked, self._client, candidate.id, candidate.target, self._count, candidate.passedOver)
         if attempt not in self._attempts:
             return attempt  # somebody who was told has taken the target out of the set
         connecting = maybeDeferred(candidate.backend.connect, attempt)
@@ -247,14 +260,18 @@ class Dial:
         if attempt.state is not _CLAIMED:
             abandon(protocol)  # by an endpoint that cannot be cancelled
             return
+        candidate = attempt.candidate
         if self._untold:
             self._tellFailures()
+        if candidate.record.isSuspect:
+            candidate.record.isSuspect = False
+            self._rules.tell(BackendRecovered, self._client, candidate.id, candidate.target)
         if attempt.state is not _CLAIMED:
             return  # dropped: somebody who was told has taken the target out of the set, or cancelled
         self._over(attempt)
         self._finish()
         seconds = self._rules.clock.seconds() - self._started
-        self._seeker.found(Connected(attempt.candidate, protocol, self._count, seconds))
+        self._seeker.found(Connected(candidate, protocol, self._count, seconds))
 
     def _failed(self, failure: Failure, attempt: Attempt) -> None:
         if attempt.state is _OVER:
@@ -267,8 +284,9 @@ class Dial:
 
     def _blame(self, attempt: Attempt, kind: DialFailure, why: str) -> None:
         candidate = attempt.candidate
-        if kind not in (DialFailure.LOCAL, DialFailure.OVERTAKEN):
-            candidate.record.failed += 1
+        if kind is not DialFailure.LOCAL:
+            candidate.record.isSuspect = True
+            candidate.record.failed += kind is not DialFailure.OVERTAKEN
         self._causes.append(f"{candidate.id} ({candidate.target}): {why}")
         seconds = self._rules.clock.seconds() - attempt.started
         self._untold.append((candidate, kind, why, seconds))

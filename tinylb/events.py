@@ -85,26 +85,40 @@ class TargetRemoved:
 
 @dataclass(frozen=True)
 class VerdictChanged:
-    """A target's health is judged differently.
+    """
+    A target's health is judged differently, or for another reason.
 
-    @ivar pairs: how many connections were ended for it."""
+    @ivar why: on what evidence.
+    @ivar pairs: how many connections were ended for it.
+    @ivar former: the verdict before; the same one, where the reason alone is another.
+    @ivar backends: the ids that lead to the target.
+    @ivar usable: how many backends are usable now.
+    """
 
     target: str
     verdict: Verdict
     why: str
     pairs: int
+    former: Verdict
+    backends: tuple[str, ...]
+    usable: int
 
 
 @dataclass(frozen=True)
 class BackendPicked:
-    """An attempt to connect began.
+    """
+    An attempt to connect began.
 
-    @ivar attempt: 1 for a client's first attempt."""
+    @ivar attempt: 1 for a client's first attempt.
+    @ivar passedOver: id of each backend that is preferred less at present, and why. Those that are preferred to the
+        one picked have been tried for this client, or are being tried for another.
+    """
 
     client: IAddress | None
     backend: str
     target: str
     attempt: int
+    passedOver: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -123,6 +137,15 @@ class DialFailed:
     kind: DialFailure
     why: str
     seconds: float
+
+
+@dataclass(frozen=True)
+class BackendRecovered:
+    """An attempt has succeeded at a target where the last one had failed."""
+
+    client: IAddress | None
+    backend: str
+    target: str
 
 
 @dataclass(frozen=True)
@@ -195,6 +218,7 @@ Event = Union[
     VerdictChanged,
     BackendPicked,
     DialFailed,
+    BackendRecovered,
     ClientUnserved,
     PairOpened,
     PairHalfClosed,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random as systemRandom
 from collections.abc import Callable
-from datetime import datetime, timezone
 from typing import Any
 
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -15,6 +14,7 @@ from twisted.python.failure import Failure
 from tinylb.backends import BackendSet
 from tinylb.interfaces import IDescribed, IProvider, IWatcher
 from tinylb.value import WatcherClosed
+from tinylb.wording import timestamp
 
 LONGEST_BACKOFF = 30.0
 
@@ -84,7 +84,7 @@ class Follower:
         if not self._isFollowing:
             return
         self._take(published if isinstance(published, BackendSet) else BackendSet(published))
-        self._changed = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+        self._changed = timestamp()
         self._backoff = 1.0
         if self._error is not None:
             self._error = None

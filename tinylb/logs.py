@@ -6,20 +6,20 @@ from collections import Counter
 from collections.abc import Callable
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
-from twisted.logger import Logger
+from twisted.logger import Logger, LogLevel
 from zope.interface import implementer
 
 from tinylb.events import (
     BackendsReplaced,
     ClientUnserved,
     CloseReason,
-    DialFailed,
-    DialFailure,
     Event,
     TargetRemoved,
+    Verdict,
     VerdictChanged,
 )
 from tinylb.interfaces import ISelectiveObserver
+from tinylb.wording import counted, named
 
 # A client that went away, or met a stop, is nobody's trouble.
 _SILENT = frozenset((CloseReason.CLIENT_RESET, CloseReason.STOPPING))
@@ -70,20 +70,16 @@ class Summary:
 class LogObserver:
     """Writes the log of one balancer."""
 
-    kinds = frozenset((BackendsReplaced, ClientUnserved, DialFailed, TargetRemoved, VerdictChanged))
+    kinds = frozenset((BackendsReplaced, ClientUnserved, TargetRemoved, VerdictChanged))
 
     _log = Logger()
 
     def __init__(self, clock: IReactorTime) -> None:
         self._unserved = Summary(clock, 1.0, self._logUnserved)
-        self._failures = Summary(clock, 10.0, self._logFailures)
 
     def observe(self, event: Event) -> None:
         """See L{IObserver.observe <tinylb.interfaces.IObserver.observe>}."""
-        if isinstance(event, DialFailed):
-            if event.kind is not DialFailure.LOCAL:
-                self._failures.add(f"{event.backend} ({event.target}): {event.why}")
-        elif isinstance(event, ClientUnserved):
+        if isinstance(event, ClientUnserved):
             if event.reason not in _SILENT:
                 # Sorted: which backend a client tried first makes no other trouble of it.
                 causes = _firstOf(sorted(event.causes), 3, "; ")
@@ -100,26 +96,18 @@ class LogObserver:
                     ended=counted(event.pairs, "connection"),
                     cancelled=counted(event.dials, "dial"),
                 )
-        elif isinstance(event, VerdictChanged):
-            self._log.info(
-                "Target {target} is {verdict}: {why} ({ended} ended)",
-                target=event.target,
-                verdict=event.verdict.value,
-                why=event.why,
-                pairs=event.pairs,
-                ended=counted(event.pairs, "connection"),
-            )
+        elif isinstance(event, VerdictChanged) and event.verdict is not event.former:
+            self._logVerdict(event)
 
     def close(self) -> None:
         """Write what is still to be written, and schedule nothing any more."""
-        for summary in (self._unserved, self._failures):
-            summary.flush()
-            summary.cancel()
+        self._unserved.flush()
+        self._unserved.cancel()
 
     def _logBackends(self, event: BackendsReplaced) -> None:
         changes = {
-            "added": [_named(id, target) for id, target in event.added],
-            "removed": [_named(id, target) for id, target in event.removed],
+            "added": [_equated(id, target) for id, target in event.added],
+            "removed": [_equated(id, target) for id, target in event.removed],
             "moved": [f"{id} from {old} to {new}" for id, old, new in event.moved],
         }
         told = [f"{what} {', '.join(which)}" for what, which in changes.items() if which]
@@ -133,6 +121,21 @@ class LogObserver:
             changes="; ".join(told),
         )
 
+    def _logVerdict(self, event: VerdictChanged) -> None:
+        isGood = event.verdict is Verdict.READY
+        others = f"{event.usable} usable" if event.usable else "nothing is usable, so all are tried"
+        self._log.emit(
+            LogLevel.info if isGood else LogLevel.warn,
+            "{backends} is {verdict}{why}; {others}{ended}",
+            target=event.target,
+            backends="Backend " + ", ".join(named(id, event.target) for id in event.backends),
+            verdict=event.verdict.value,
+            why=f": {event.why}" if event.why else "",
+            pairs=event.pairs,
+            others=others,
+            ended=f"; {counted(event.pairs, 'connection')} ended" if event.pairs else "",
+        )
+
     def _logUnserved(self, counts: Counter[str]) -> None:
         self._log.warn(
             "{clients} could not be served: {causes}",
@@ -141,16 +144,8 @@ class LogObserver:
             causes=_spellOut(counts),
         )
 
-    def _logFailures(self, counts: Counter[str]) -> None:
-        self._log.warn("{dials} failed: {causes}", dials=counted(counts.total(), "dial"), causes=_spellOut(counts))
 
-
-def counted(count: int, what: str) -> str:
-    """How many, in words that fit one as well as many."""
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"
-
-
-def _named(id: str, target: str) -> str:
+def _equated(id: str, target: str) -> str:
     return id if id == target else f"{id}={target}"
 
 

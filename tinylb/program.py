@@ -18,8 +18,8 @@ from twisted.python.failure import Failure
 from tinylb.accepts import QuietAccepts
 from tinylb.clock import monotonicClock
 from tinylb.listeners import CannotListen
-from tinylb.logs import counted
 from tinylb.service import LoadBalancerService
+from tinylb.wording import counted
 
 SAME_SIGNAL = 0.05
 """Seconds in which another signal is the same one once more: timeout(1), for one, signals a process and then its

@@ -42,9 +42,10 @@ class Record:
 
     @ivar opened: pairs opened since the record exists; C{failed}: attempts that failed through the
         backend's fault; C{bytesIn}, C{bytesOut}: of the pairs that have ended.
+    @ivar isSuspect: whether the last attempt that came to an end did not succeed, or was overtaken.
     """
 
-    __slots__ = ("attempts", "bytesIn", "bytesOut", "failed", "opened", "pairs", "target")
+    __slots__ = ("attempts", "bytesIn", "bytesOut", "failed", "isSuspect", "opened", "pairs", "target")
 
     def __init__(self, target: str) -> None:
         self.target = target
@@ -52,6 +53,7 @@ class Record:
         self.attempts: dict[Abortable, None] = {}
         self.opened = 0
         self.failed = 0
+        self.isSuspect = False
         self.bytesIn = 0
         self.bytesOut = 0
 

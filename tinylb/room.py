@@ -37,6 +37,11 @@ class Room:
         """Whether there may be another attempt at a candidate's target."""
         return len(candidate.record.attempts) < ATTEMPTS_PER_TARGET
 
+    def isFree(self, candidate: Candidate) -> bool:
+        """The same, where one that has failed is tried for one client at a time."""
+        attempts = len(candidate.record.attempts)
+        return attempts < ATTEMPTS_PER_TARGET and not (attempts and candidate.record.isSuspect)
+
     def wait(self, dial: Waiting) -> None:
         """The dial goes on when there is room at a target it has not tried."""
         self._queue[dial] = None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, NamedTuple, cast
 
@@ -11,35 +10,52 @@ from zope.interface import implementer
 
 from tinylb.backends import BackendSet, Member
 from tinylb.events import Verdict
+from tinylb.findings import Finding, Findings
 from tinylb.interfaces import IBackend, ICandidate, IPolicy
 from tinylb.registry import Record, Registry
+from tinylb.wording import timestamp
 
-
-@dataclass(frozen=True)
-class Finding:
-    """What is known of a target's health, and why."""
-
-    verdict: Verdict = Verdict.READY
-    why: str = ""
+Reasons = tuple[tuple[str, str], ...]
+"""Why certain backends are not picked, by id."""
 
 
 @implementer(ICandidate)
 class Candidate:
-    """A member of the set as dialer and policy see it, with what lives at its target."""
+    """
+    A member of the set as dialer and policy see it, with what lives at its target.
 
-    __slots__ = ("backend", "id", "record", "target", "weight")
+    @ivar passedOver: see L{tinylb.events.BackendPicked}.
+    """
 
-    def __init__(self, member: Member, backend: IBackend, record: Record) -> None:
+    __slots__ = ("backend", "id", "passedOver", "record", "target", "weight")
+
+    def __init__(
+        self, member: Member, backend: IBackend, record: Record, passedOver: tuple[tuple[str, str], ...]
+    ) -> None:
         self.id = member.id
         self.target = member.target
         self.weight = member.weight
         self.backend = backend
         self.record = record
+        self.passedOver = passedOver
 
     @property
     def connections(self) -> int:
-        """How many connections to the target are open."""
-        return len(self.record.pairs)
+        """How many connections to the target are open, or are being opened: clients may come all at once."""
+        return len(self.record.pairs) + len(self.record.attempts)
+
+
+class PassedOver(NamedTuple):
+    """A backend that others are preferred to.
+
+    @ivar since: for how long; ISO 8601, UTC.
+    @ivar picks: how many there have been since then."""
+
+    backend: str
+    target: str
+    since: str
+    why: str
+    picks: int
 
 
 class Change(NamedTuple):
@@ -69,35 +85,36 @@ class Selection:
         self._policy = policy
         self._state: Any = policy.start(random)
         self._registry = registry
-        self._findings: dict[str, Finding] = {}
+        self._findings = Findings()
         self._groups: list[list[Candidate]] = []
+        self._picks = 0
+        self._passedOver: dict[str, PassedOver] = {}
 
     def replace(self, backends: BackendSet) -> Change:
         """Make another set the current one."""
         old, self.backends = self.backends, backends
         change = _compare(old, backends, first=self.revision == 0)
         self.revision += change.distinct
-        for target in change.gone:
-            self._findings.pop(target, None)
+        self._findings.forget(change.gone)
         self._registry.keep(backends.targets)
         self._regroup()
         return change
 
-    def setFinding(self, target: str, finding: Finding) -> bool:
+    def setFinding(self, target: str, finding: Finding, by: str = "") -> bool:
         """
         Remember what was found out about a target of the current set.
 
+        @param by: who says so. What different sources say stands side by side, and the worst counts.
         @return: whether that is news.
         """
-        if target not in self.backends.targets or self.finding(target) == finding:
+        if target not in self.backends.targets or not self._findings.set(target, by, finding):
             return False
-        self._findings[target] = finding
         self._regroup()
         return True
 
     def finding(self, target: str) -> Finding:
         """What is known of a target; it is ready until something else is known."""
-        return self._findings.get(target, Finding())
+        return self._findings.of(target)
 
     def findingOf(self, member: Member) -> Finding:
         """What is known of a member: its target's finding, unless it is itself draining."""
@@ -107,12 +124,24 @@ class Selection:
 
     def isUsable(self) -> bool:
         """Whether there is a backend that can be expected to serve."""
+        return self.usable() > 0
+
+    def usable(self) -> int:
+        """How many there are of those."""
         usable = (Verdict.READY, Verdict.RESTING)
-        return any(self.findingOf(member).verdict in usable for member in self.backends.members)
+        return sum(self.findingOf(member).verdict in usable for member in self.backends.members)
+
+    def isSure(self) -> bool:
+        """Whether there is a backend that nothing speaks against now: it takes the place of a dead one."""
+        return any(self.findingOf(member).rank == 0 for member in self.backends.members)
 
     def dead(self) -> frozenset[str]:
         """The targets that are known to be dead."""
-        return frozenset(target for target, found in self._findings.items() if found.verdict is Verdict.DEAD)
+        return self._findings.having(Verdict.DEAD)
+
+    def passedOver(self) -> list[PassedOver]:
+        """Who is passed over at present."""
+        return [each._replace(picks=self._picks - each.picks) for each in self._passedOver.values()]
 
     def pick(self, without: Collection[str], usable: Callable[[Candidate], bool]) -> Candidate | None:
         """
@@ -121,6 +150,7 @@ class Selection:
         @param without: targets that are out of the question.
         @param usable: asked of each remaining candidate.
         """
+        self._picks += 1
         for group in self._groups:
             if not without:  # the first pick for a client, nearly always the only one
                 choice, state = self._policy.pick(group, self._state)
@@ -133,24 +163,45 @@ class Selection:
                 return cast(Candidate, choice)
         return None
 
-    def remain(self, without: Collection[str]) -> bool:
-        """Whether there is a candidate besides the targets C{without}."""
-        return any(each.target not in without for group in self._groups for each in group)
+    def remain(self, without: Collection[str], usable: Callable[[Candidate], bool] | None = None) -> bool:
+        """Whether there is a candidate besides the targets C{without}, and a usable one."""
+        return any(
+            each.target not in without and (usable is None or usable(each)) for group in self._groups for each in group
+        )
 
     def _regroup(self) -> None:
         """Better verdicts first, and within one the lower tiers; who is draining gets nobody."""
-        preference = list(Verdict)
 
         def rank(member: Member) -> tuple[int, int]:
-            return preference.index(self.findingOf(member).verdict), member.tier
+            return self.findingOf(member).rank, member.tier
 
-        eligible = [
-            member for member in self.backends.members if self.findingOf(member).verdict is not Verdict.DRAINING
-        ]
-        self._groups = [
-            [Candidate(each, self.backends[each.id], self._registry.record(each.target)) for each in group]
-            for _, group in groupby(sorted(eligible, key=rank), key=rank)
-        ]
+        former, self._passedOver = self._passedOver, {}
+        self._groups = []
+        behind: Reasons = ()
+        groups = [list(group) for _, group in groupby(sorted(self.backends.members, key=rank), key=rank)]
+        for members in reversed(groups):
+            isDraining = self.findingOf(members[0]).verdict is Verdict.DRAINING
+            if not isDraining:
+                self._groups.insert(0, [self._candidate(member, behind) for member in members])
+            if isDraining or members is not groups[0]:
+                for member in members:
+                    self._passedOver[member.id] = self._passOver(member, former.get(member.id))
+                behind = (*((member.id, self._whyNot(member)) for member in members), *behind)
+
+    def _candidate(self, member: Member, passedOver: Reasons) -> Candidate:
+        return Candidate(member, self.backends[member.id], self._registry.record(member.target), passedOver)
+
+    def _passOver(self, member: Member, former: PassedOver | None) -> PassedOver:
+        """C{picks} is, until somebody asks, the number of the last pick before that."""
+        since, picks = (former.since, former.picks) if former else (timestamp(), self._picks)
+        return PassedOver(member.id, member.target, since, self._whyNot(member), picks)
+
+    def _whyNot(self, member: Member) -> str:
+        """Why others are preferred to this one."""
+        finding = self.findingOf(member)
+        if finding.rank:
+            return f"{finding.verdict.value}: {finding.why}" if finding.why else finding.verdict.value
+        return f"tier {member.tier} stands by while a lower one serves"
 
 
 def _compare(old: BackendSet, new: BackendSet, first: bool) -> Change:

@@ -174,7 +174,10 @@ class VerdictTests(BalancerTestCase):
         kit.balancer.setVerdict("a", Verdict.DEAD, "no answer")
         kit.advance()
         self.assertEqual(client.ending, "reset")
-        self.assertEqual(told(kit.events, VerdictChanged), [VerdictChanged("a", Verdict.DEAD, "no answer", pairs=1)])
+        self.assertEqual(
+            told(kit.events, VerdictChanged),
+            [VerdictChanged("a", Verdict.DEAD, "no answer", 1, former=Verdict.READY, backends=("a",), usable=1)],
+        )
         kit.connect()
         kit.connect()
         self.assertEqual(served(kit), "abb")
@@ -247,8 +250,11 @@ class DescribeTests(BalancerTestCase):
         kit.connect()
         nobody = {"tier": 0, "weight": 1, "connections": 0, "opened": 0, "failed": 0, "bytesIn": 0, "bytesOut": 0}
         busy = {"connections": 1, "opened": 1, "bytesIn": 4, "bytesOut": 7}
+        described = kit.balancer.describe()
+        since = [known.pop("since") for known in described["backends"]]
+        self.assertEqual([bool(moment) for moment in since], [False, False, True])
         self.assertEqual(
-            kit.balancer.describe(),
+            described,
             {
                 "ready": True,
                 "revision": 1,

@@ -13,8 +13,8 @@ from zope.interface import implementer
 from tests.unit.rigs import DialerRig, HandBackend, Peers
 from tinylb import BackendSet, Verdict
 from tinylb.failures import AllFailed, DialCancelled, DialTimeout, NoBackends
+from tinylb.findings import Finding
 from tinylb.interfaces import IBackend
-from tinylb.selection import Finding
 from tinylb.testing import Behaviour, MemoryPeer, join
 
 

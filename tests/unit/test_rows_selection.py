@@ -76,6 +76,7 @@ class SelectionRowTests(BalancerTestCase):
         kit.backends["a"].behaviour = Behaviour.REFUSES
         for _ in range(6):
             kit.connect()
+            kit.advance(60)  # its rest is over then
         self.assertEqual(served(kit).count("b"), 3)
         self.assertEqual(len(told(kit.events, DialFailed)), 3)
 

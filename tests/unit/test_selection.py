@@ -6,8 +6,9 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from tinylb import BackendSet, CloseReason, RoundRobin, Verdict
+from tinylb.findings import Finding
 from tinylb.registry import Registry
-from tinylb.selection import Change, Finding, Selection
+from tinylb.selection import Change, Selection
 from tinylb.testing import MemoryBackend
 
 

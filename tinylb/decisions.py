@@ -1,0 +1,64 @@
+"""What was decided lately, and why: the balancer's memory of its own doings."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from zope.interface import implementer
+
+from tinylb.events import BackendsReplaced, Event, TargetRemoved, VerdictChanged
+from tinylb.interfaces import ISelectiveObserver
+from tinylb.selection import Selection
+from tinylb.wording import counted, timestamp
+
+MOST = 200
+"""So many are remembered."""
+
+
+@implementer(ISelectiveObserver)
+class Decisions:
+    """Remembers what changed the picture, which is not every pick."""
+
+    kinds = frozenset((BackendsReplaced, TargetRemoved, VerdictChanged))
+
+    def __init__(self, selection: Selection) -> None:
+        self._selection = selection
+        self._latest: deque[dict[str, str | None]] = deque(maxlen=MOST)
+
+    def observe(self, event: Event) -> None:
+        """See L{IObserver.observe <tinylb.interfaces.IObserver.observe>}."""
+        if isinstance(event, BackendsReplaced):
+            number = f"set {event.revision}"
+            for id, target in event.added:
+                self._add(id, target, "added", f"it is in {number}")
+            for id, target in event.removed:
+                self._add(id, target, "removed", f"it is not in {number}")
+            for id, former, target in event.moved:
+                self._add(id, target, "moved", f"it was at {former} before {number}")
+        elif isinstance(event, TargetRemoved):
+            if event.pairs or event.dials:
+                ended = f"{counted(event.pairs, 'connection')} ended, {counted(event.dials, 'dial')} cancelled"
+                self._add(None, event.target, "target removed", ended)
+        elif isinstance(event, VerdictChanged):
+            ended = f"; {counted(event.pairs, 'connection')} ended" if event.pairs else ""
+            for id in event.backends:
+                self._add(id, event.target, event.verdict.value, event.why + ended)
+
+    def explain(self) -> list[dict[str, str | None]]:
+        """See L{LoadBalancer.explain <tinylb.LoadBalancer.explain>}."""
+        present = [
+            _decision(each.since, each.backend, each.target, "passed over", f"{each.why}; {_picks(each.picks)} since")
+            for each in self._selection.passedOver()
+        ]
+        return sorted((*present, *self._latest), key=lambda each: each["time"] or "", reverse=True)
+
+    def _add(self, backend: str | None, target: str, what: str, why: str) -> None:
+        self._latest.appendleft(_decision(timestamp(), backend, target, what, why))
+
+
+def _decision(time: str, backend: str | None, target: str, what: str, why: str) -> dict[str, str | None]:
+    return {"time": time, "backend": backend, "target": target, "what": what, "why": why}
+
+
+def _picks(count: int) -> str:
+    return f"{counted(count, 'pick')} without it"

@@ -1,0 +1,128 @@
+"""A live set of backends: who can be picked, what is known of each, what lives there, and what follows from changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.interfaces import IReactorTime
+
+from tinylb.backends import BackendSet, Member
+from tinylb.decisions import Decisions
+from tinylb.events import BackendsReplaced, CloseReason, TargetRemoved, VerdictChanged
+from tinylb.findings import Finding
+from tinylb.interfaces import IPolicy
+from tinylb.logs import LogObserver
+from tinylb.observers import Observers
+from tinylb.registry import Registry
+from tinylb.rests import Rests
+from tinylb.selection import Selection
+
+
+class Pool:
+    """
+    Holds the current set, and ends what belongs to a target when the target leaves the set or is found dead.
+
+    @param clock: monotonic.
+    @param random: gives numbers in [0, 1).
+    @param onDown: C{"abort"} or C{"keep"}, what becomes of the connections of a dead target.
+    @raise ValueError: for any other C{onDown}.
+    @ivar observers: told of all that happens; the log is one of them.
+    """
+
+    def __init__(self, clock: IReactorTime, policy: IPolicy, random: Callable[[], float], onDown: str) -> None:
+        if onDown not in ("abort", "keep"):
+            raise ValueError(f"onDown is {onDown!r}, not 'abort' or 'keep'")
+        self.registry = Registry()
+        self.selection = Selection(policy, random, self.registry)
+        self.rests = Rests(clock, random, self.judge)
+        self._log = LogObserver(clock)
+        self._decisions = Decisions(self.selection)
+        self.observers = Observers([self._log, self._decisions, self.rests])
+        self._endsTheDead = onDown == "abort"
+
+    def replace(self, backends: BackendSet) -> None:
+        """Make another set the current one. In the same turn everything at targets that are gone is ended."""
+        with self.observers.held():
+            change = self.selection.replace(backends)
+            if change.distinct:
+                self.observers.tell(
+                    BackendsReplaced,
+                    revision=self.selection.revision,
+                    backends=tuple((member.id, member.target) for member in backends.members),
+                    added=change.added,
+                    removed=change.removed,
+                    moved=change.moved,
+                )
+            for target in sorted(change.gone):
+                pairs = self.registry.abortPairs(target, CloseReason.TARGET_REMOVED)
+                dials = self.registry.abortAttempts(target, CloseReason.TARGET_REMOVED)
+                self.observers.tell(TargetRemoved, target, pairs, dials)
+            self._endTheDead()
+
+    def judge(self, target: str, finding: Finding, *, by: str) -> bool:
+        """
+        Take what somebody has found out about a target.
+
+        @param by: who; it replaces what the same one found before.
+        @return: whether the target is in the set; else it is nobody's concern.
+        """
+        with self.observers.held():
+            former = self.selection.finding(target).verdict
+            if self.selection.setFinding(target, finding, by):
+                ended = self._endTheDead()
+                counts = self.selection.finding(target)
+                self.observers.tell(
+                    VerdictChanged,
+                    target,
+                    counts.verdict,
+                    counts.why,
+                    ended.get(target, 0),
+                    former,
+                    tuple(member.id for member in self.selection.backends.members if member.target == target),
+                    self.selection.usable(),
+                )
+        return target in self.selection.backends.targets
+
+    def describe(self) -> dict[str, Any]:
+        """See L{LoadBalancer.describe <tinylb.LoadBalancer.describe>}."""
+        return {
+            "ready": self.selection.isUsable(),
+            "revision": self.selection.revision,
+            "connections": self.registry.connections,
+            "backends": [self._describeMember(member) for member in self.selection.backends.members],
+        }
+
+    def explain(self) -> list[dict[str, str | None]]:
+        """See L{LoadBalancer.explain <tinylb.LoadBalancer.explain>}."""
+        return self._decisions.explain()
+
+    def close(self) -> None:
+        """Schedule nothing any more, until something happens again."""
+        self.rests.close()
+        self._log.close()
+
+    def _endTheDead(self) -> dict[str, int]:
+        """Those that were spared for want of anything better go as soon as there is something."""
+        if not self._endsTheDead or not self.selection.isSure():
+            return {}
+        dead = self.selection.dead()
+        return {target: self.registry.abortPairs(target, CloseReason.TARGET_DEAD) for target in dead}
+
+    def _describeMember(self, member: Member) -> dict[str, Any]:
+        record = self.registry.record(member.target)
+        finding = self.selection.findingOf(member)
+        return {
+            "id": member.id,
+            "target": member.target,
+            "state": finding.verdict.value,
+            "why": finding.why,
+            "since": finding.since,
+            "tier": member.tier,
+            "weight": member.weight,
+            "connections": len(record.pairs),
+            "opened": record.opened,
+            "failed": record.failed,
+            "bytesIn": record.bytesIn + sum(pair.bytesIn for pair in record.pairs),
+            "bytesOut": record.bytesOut + sum(pair.bytesOut for pair in record.pairs),
+        }

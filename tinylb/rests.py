@@ -1,0 +1,106 @@
+"""What dialling teaches: a target where an attempt failed rests for a while, and others are preferred to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from zope.interface import implementer
+
+from tinylb.events import BackendRecovered, DialFailed, DialFailure, Event, TargetRemoved, Verdict
+from tinylb.findings import Finding
+from tinylb.interfaces import ISelectiveObserver
+
+# Seconds. A rest is up to half as long again, so that balancers that saw the same failure do not come back together.
+SHORTEST, LONGEST = 1.0, 20.0
+
+
+class Judging(Protocol):
+    """Takes a finding. Whether the target is in the set at all."""
+
+    def __call__(self, target: str, finding: Finding, *, by: str) -> bool: ...
+
+
+@dataclass
+class Rest:
+    """
+    The rest of a target.
+
+    @ivar failures: how many rests there have been without a success between them.
+    @ivar why: what failed.
+    @ivar call: ends it; L{None} once it has ended, and the target is tried again.
+    """
+
+    failures: int = 0
+    why: str = ""
+    call: IDelayedCall | None = None
+
+
+@implementer(ISelectiveObserver)
+class Rests:
+    """
+    An attempt that failed, or that a later one has overtaken, makes its target rest: for 1 s to 1.5 s at first, twice
+    as long with each failure that follows on a rest, up to 30 s. When the rest is over the target has its turns again,
+    for one client at a time (L{Room.isFree <tinylb.room.Room.isFree>}); the first success makes it as good as any.
+    Failures during a rest say nothing new: many clients may have met the same one, and while all rest all are tried.
+
+    @param random: gives numbers in [0, 1).
+    @param judge: is given what was found.
+    """
+
+    kinds = frozenset((BackendRecovered, DialFailed, TargetRemoved))
+
+    def __init__(self, clock: IReactorTime, random: Callable[[], float], judge: Judging) -> None:
+        self._clock = clock
+        self._random = random
+        self._judge = judge
+        self._rests: dict[str, Rest] = {}
+
+    def observe(self, event: Event) -> None:
+        """See L{IObserver.observe <tinylb.interfaces.IObserver.observe>}."""
+        if isinstance(event, DialFailed):
+            if event.kind is not DialFailure.LOCAL:
+                self._failed(event.target, event.why)
+        elif isinstance(event, BackendRecovered):
+            if self._forget(event.target):
+                self._judge(event.target, Finding(Verdict.READY, "it accepts connections again"), by="dials")
+        elif isinstance(event, TargetRemoved):
+            self._forget(event.target)
+
+    def answered(self, target: str) -> None:
+        """Somebody else has reached the target: it need not rest any longer to be tried again."""
+        rest = self._rests.get(target)
+        if rest is not None and rest.call is not None:
+            rest.call.cancel()
+            self._over(target, rest)
+
+    def close(self) -> None:
+        """All rests are over; nothing is scheduled any more."""
+        for target in tuple(self._rests):
+            self.answered(target)
+
+    def _failed(self, target: str, why: str) -> None:
+        rest = self._rests.setdefault(target, Rest())
+        if rest.call is not None:
+            return
+        least = min(SHORTEST * 2 ** min(rest.failures, 10), LONGEST)
+        seconds = least * (1 + self._random() / 2)
+        rest.failures += 1
+        rest.why = why
+        if self._judge(target, Finding(Verdict.RESTING, f"{why}; it rests for {seconds:.1f} s"), by="dials"):
+            rest.call = self._clock.callLater(seconds, self._over, target, rest)
+        else:
+            del self._rests[target]
+
+    def _over(self, target: str, rest: Rest) -> None:
+        rest.call = None
+        why = f"{rest.why}; it may be tried again, by one client at a time"
+        self._judge(target, Finding(Verdict.RESTING, why, isDue=True), by="dials")
+
+    def _forget(self, target: str) -> bool:
+        rest = self._rests.pop(target, None)
+        if rest is not None and rest.call is not None:
+            rest.call.cancel()
+        return rest is not None

@@ -1,0 +1,20 @@
+"""Words and moments as people read them, in log lines and answers."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+
+def counted(count: int, what: str) -> str:
+    """How many, in words that fit one as well as many."""
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
+def named(id: str, target: str) -> str:
+    """A backend, by id and target; by one of them where they are the same."""
+    return id if id == target else f"{id} ({target})"
+
+
+def timestamp() -> str:
+    """Now, in ISO 8601, UTC."""
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
