@@ -11,9 +11,10 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from twisted.internet.defer import Deferred
-    from twisted.internet.interfaces import IProtocol, IProtocolFactory
+    from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClientEndpoint
 
     from tinylb.events import Event
+    from tinylb.health.outcome import Answer
 
 
 class IBackend(Interface):
@@ -103,6 +104,21 @@ class IPolicy(Interface):
             this client already, or cannot be used, is left out.
 
         @return: the choice, and the state for the next pick.
+        """
+
+
+class IHealthCheck(Interface):
+    """Asks a backend how it is. One object serves all backends."""
+
+    def check(endpoint: IStreamClientEndpoint, target: str) -> Deferred[Answer]:
+        """
+        Ask once.
+
+        @param endpoint: connects to the backend, in the way that clients' connections go.
+        @param target: the backend's.
+
+        @return: a L{Deferred} that fires with the answer. If it fails, whoever has asked finds out what that means: an
+            error without a connection is another matter than one with it. It is cancelled when it takes too long.
         """
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import FrameType, TracebackType
 from typing import Any
 
-from twisted.application.service import Service
+from twisted.application.service import IService, Service
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -50,15 +50,24 @@ class Program(Service):
     end a process by the signal that stopped it, so that a clean stop looks like a failure.
 
     @param listen: the descriptions of the balancer's endpoints.
+    @param attachments: services beside the balancer that start after it, and stop before it, at once.
     """
 
     _log = Logger()
 
-    def __init__(self, reactor: Any, balancer: LoadBalancerService, listen: Sequence[str], process: Process) -> None:
+    def __init__(
+        self,
+        reactor: Any,
+        balancer: LoadBalancerService,
+        listen: Sequence[str],
+        process: Process,
+        attachments: Sequence[IService] = (),
+    ) -> None:
         self._reactor = reactor
         self._balancer = balancer
         self._listen = listen
         self._process = process
+        self._attachments = attachments
         self._signalledAt: float | None = None
         self._isHurrying = False
         self._clock = monotonicClock(reactor)
@@ -73,12 +82,16 @@ class Program(Service):
         Service.startService(self)
         self._reporting(self._balancer.startService)
         self._accepts.start()
+        for attachment in self._attachments:
+            attachment.startService()
         self._balancer.whenListening().addErrback(self._cannotListen)
         self._reactor.callWhenRunning(self._handleSignals)
 
     def stopService(self) -> Deferred[None]:
         """Stop; see L{LoadBalancerService.stopService}."""
         Service.stopService(self)
+        for attachment in self._attachments:
+            attachment.stopService()
         return self._balancer.stopService().addCallback(self._stopped)
 
     def _reporting(self, start: Any) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
@@ -17,30 +16,23 @@ from twisted.python.usage import UsageError
 
 from tinylb.addresses import HostPort, InvalidAddress
 from tinylb.backends import BackendSet, TCPBackend
+from tinylb.health.options import PARAMETERS, checkOptions, healthChecks
 from tinylb.interfaces import IPolicy, IProvider
 from tinylb.limits import clientsFor, raiseDescriptorLimit
-from tinylb.policy import RoundRobin
+from tinylb.policy import LeastConnections, RoundRobin
 from tinylb.program import Process, Program
 from tinylb.providers.file import BackendsFileError, FileProvider
 from tinylb.service import LoadBalancerService
+from tinylb.usage import count, oneLine, seconds, wrongUsage
 from tinylb.value import Value
 
 T = TypeVar("T")
 
-POLICIES: dict[str, Callable[[], IPolicy]] = {"round-robin": RoundRobin}
+POLICIES: dict[str, Callable[[], IPolicy]] = {"round-robin": RoundRobin, "least-connections": LeastConnections}
 
 BACKLOG = 1024
 # The endpoints that take a backlog; others have a listening socket already, or a syntax of their own.
 _WITH_BACKLOG = re.compile("(haproxy:)?(tcp|tcp6|unix|ssl|tls):", re.IGNORECASE)
-
-
-def wrongUsage(line: str) -> SystemExit:
-    """
-    Raised, it ends the program with C{line} on standard error and status 1. Twisted's own
-    C{UsageError} would print the whole help, and C{twist} would exit with 64.
-    """
-    printable = "".join(each if each.isprintable() else repr(each)[1:-1] for each in line)
-    return SystemExit(f"tinylb: {printable}")
 
 
 class Options(TwistedOptions):
@@ -61,6 +53,7 @@ class Options(TwistedOptions):
         ["keepalive", None, "30", "Seconds of silence before a peer is probed; 0 = off."],
         ["max-connections", None, None, "Refuse clients beyond this number; by default from the descriptor limit."],
         ["drain", None, "5", "Seconds that open connections may finish after a stop is asked for."],
+        *PARAMETERS,
     ]
 
     def __init__(self) -> None:
@@ -105,11 +98,12 @@ class Options(TwistedOptions):
     def postOptions(self) -> None:
         """Replace texts by what they mean."""
         for name in ("dial-timeout", "attempt-delay"):
-            self[name] = _seconds(name, self[name], least=0.001)
+            self[name] = seconds(name, self[name], least=0.001)
         for name in ("half-close-timeout", "idle-timeout", "keepalive", "drain"):
-            self[name] = _seconds(name, self[name], least=0)
+            self[name] = seconds(name, self[name], least=0)
         if self["max-connections"] is not None:
-            self["max-connections"] = _count("max-connections", self["max-connections"])
+            self["max-connections"] = count("max-connections", self["max-connections"])
+        checkOptions(self)
         if self["policy"] not in POLICIES:
             raise wrongUsage(f"--policy {self['policy']}: there is no such policy; expected: {' or '.join(POLICIES)}")
         if not self["listen"]:
@@ -148,8 +142,10 @@ def makeService(options: Options) -> IService:
         idleTimeout=options["idle-timeout"],
         keepalive=options["keepalive"],
         maxConnections=most if asked is None else min(asked, most),
+        onDown=options["on-down"],
     )
-    return Program(reactor, balancer, options["listen"], _process(options))
+    checks = healthChecks(reactor, options, balancer.balancer)
+    return Program(reactor, balancer, options["listen"], _process(options), [] if checks is None else [checks])
 
 
 def _process(options: Options) -> Process:
@@ -176,10 +172,10 @@ def _endpoint(reactor: Any, description: str) -> IStreamServerEndpoint:
     try:
         return IStreamServerEndpoint(serverFromString(reactor, complete))
     except ImportError as error:
-        raise wrongUsage(f"--listen {description}: {_oneLine(error)}; pip install 'tinylb[tls]' for TLS") from None
+        raise wrongUsage(f"--listen {description}: {oneLine(error)}; pip install 'tinylb[tls]' for TLS") from None
     except Exception as error:  # whatever an endpoint's parser, which may be anybody's, finds wrong
         raise wrongUsage(
-            f"--listen {description}: not a server endpoint ({_oneLine(error)}); "
+            f"--listen {description}: not a server endpoint ({oneLine(error)}); "
             "expected for example tcp:6443:interface=127.0.0.1"
         ) from None
 
@@ -199,23 +195,3 @@ def _fixedBackends(texts: list[str]) -> dict[str, HostPort]:
         except InvalidAddress as error:
             raise wrongUsage(f"--backend {text}: {error}") from None
     return found
-
-
-def _seconds(name: str, text: str, least: float) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = math.nan
-    if not (least <= seconds < math.inf):
-        raise wrongUsage(f"--{name} {text}: expected a number of seconds from {least:g}, for example --{name} 10")
-    return seconds
-
-
-def _count(name: str, text: str) -> int:
-    if not re.fullmatch("[0-9]{1,18}", text) or int(text) < 1:
-        raise wrongUsage(f"--{name} {text}: expected a whole number from 1, for example --{name} 1000")
-    return int(text)
-
-
-def _oneLine(error: Exception) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())

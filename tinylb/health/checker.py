@@ -1,0 +1,129 @@
+"""Checks one target, again and again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.python.failure import Failure
+
+from tinylb.events import DialFailure, Verdict
+from tinylb.failures import explain
+from tinylb.health.judge import Judge
+from tinylb.health.outcome import Answer, Outcome
+from tinylb.health.reach import Reach
+from tinylb.health.timeout import FairTimeout
+from tinylb.interfaces import IBackend, IHealthCheck
+
+# What speaks for a verdict; an outcome that speaks against it, and does not change it yet, gives no reason for it.
+_EVIDENCE = {
+    Verdict.READY: (Outcome.YES,),
+    Verdict.NOT_READY: (Outcome.NO, Outcome.SILENCE),
+    Verdict.DEAD: (Outcome.UNREACHABLE, Outcome.SILENCE),
+}
+
+
+@dataclass(frozen=True)
+class CheckRules:
+    """
+    What all checks of a balancer have in common.
+
+    @ivar clock: monotonic.
+    @ivar random: gives numbers in [0, 1), for jitter.
+    @ivar interval: seconds from one check's start to the next one's; a fifth more or less.
+    @ivar timeout: seconds for one check.
+    @ivar rise: good outcomes in a row that it takes; C{fall}: bad ones.
+    @ivar backend: who is at a target now, by which it is reached.
+    @ivar tell: is told of each outcome that speaks for the present verdict: target, verdict, why.
+    @ivar answered: is told of each target that gave a good answer.
+    """
+
+    clock: IReactorTime
+    check: IHealthCheck
+    random: Callable[[], float]
+    interval: float
+    timeout: float
+    rise: int
+    fall: int
+    backend: Callable[[str], IBackend]
+    tell: Callable[[str, Verdict, str], None]
+    answered: Callable[[str], None]
+
+
+class Checker:
+    """One check at a time; the next begins when the interval is over, and this one has ended."""
+
+    def __init__(self, rules: CheckRules, target: str) -> None:
+        self._rules = rules
+        self._target = target
+        self._judge = Judge(rules.rise, rules.fall)
+        self._running: Deferred[None] | None = None
+        self._reach: Reach
+        self._timeout: FairTimeout
+        self._next: IDelayedCall | None = None
+        self._isStopped = False
+
+    def start(self) -> None:
+        """Check, now and then."""
+        self._next = None
+        rules = self._rules
+        started = rules.clock.seconds()
+        self._reach = Reach(rules.backend(self._target))
+        self._timeout = FairTimeout(rules.clock, rules.timeout, self._expired)
+        asked: Deferred[Answer] = maybeDeferred(rules.check.check, self._reach, self._target)
+        self._running = asked.addErrback(self._failed).addCallback(self._ended, started)
+
+    def stop(self) -> None:
+        """Check no more."""
+        self._isStopped = True
+        self._timeout.cancel()
+        if self._next is not None:
+            self._next.cancel()
+        if self._running is not None:
+            self._running.cancel()
+        self._reach.close()
+
+    def _expired(self) -> None:
+        assert self._running is not None, "the timeout is cancelled with the end of the check"
+        self._running.cancel()
+
+    def _failed(self, failure: Failure) -> Answer:
+        """No answer, for which there may be reasons; L{FairTimeout} has cancelled it if it took too long."""
+        timedOut = not self._timeout.isRunning
+        if self._reach.isConnected:
+            if timedOut:
+                return Answer(Outcome.SILENCE, f"no answer within {self._rules.timeout:g} s")
+            return Answer(Outcome.NO, explain(failure)[1])
+        if timedOut:
+            return Answer(Outcome.UNREACHABLE, f"no connection within {self._rules.timeout:g} s")
+        kind, why = explain(failure)
+        if kind is DialFailure.LOCAL:
+            return Answer(Outcome.UNKNOWN, why)
+        # A resolver that fails says nothing about those whose names it does not find.
+        return Answer(Outcome.NO if kind is DialFailure.NAME else Outcome.UNREACHABLE, why)
+
+    def _ended(self, answer: Answer, started: float) -> None:
+        self._running = None
+        self._timeout.cancel()
+        if self._isStopped:
+            return
+        rules = self._rules
+        due = started + rules.interval * (0.8 + 0.4 * rules.random())
+        self._next = rules.clock.callLater(max(0.0, due - rules.clock.seconds()), self._again)
+        if answer.outcome is not Outcome.UNKNOWN:
+            self._conclude(answer)
+
+    def _again(self) -> None:
+        self._reach.close()
+        self.start()
+
+    def _conclude(self, answer: Answer) -> None:
+        rules = self._rules
+        verdict = self._judge.hear(answer.outcome)
+        if answer.outcome is Outcome.YES:
+            rules.answered(self._target)
+        if answer.outcome in _EVIDENCE[verdict] and not self._isStopped:
+            again = ", again and again" if verdict is Verdict.DEAD else ""
+            rules.tell(self._target, verdict, f"check: {answer.why}{again}")

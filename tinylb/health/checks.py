@@ -1,0 +1,85 @@
+"""The service that checks every target of a balancer."""
+
+from __future__ import annotations
+
+import random as systemRandom
+from collections.abc import Callable
+
+from twisted.application.service import Service
+from zope.interface import implementer
+
+from tinylb.balancer import LoadBalancer
+from tinylb.events import BackendsReplaced, Event, Verdict
+from tinylb.health.checker import Checker, CheckRules
+from tinylb.interfaces import IBackend, IHealthCheck, ISelectiveObserver
+
+
+@implementer(ISelectiveObserver)
+class HealthChecks(Service):
+    """
+    Checks each target of the current set: at once when it comes, then again and again, each by itself. What was found
+    stays with the balancer when the service stops, until the target leaves the set.
+
+    @param check: an L{IHealthCheck}, such as L{TCPCheck <tinylb.health.tcp.TCPCheck>}.
+    @param interval: seconds from one check of a target to the next; a fifth more or less.
+    @param timeout: seconds that a check may take.
+    @param rise: how many good answers in a row make a target ready again.
+    @param fall: how many bad ones in a row make it not ready, or dead; see L{Judge <tinylb.health.judge.Judge>}.
+    @param random: gives numbers in [0, 1), for jitter.
+    """
+
+    kinds = frozenset((BackendsReplaced,))
+
+    def __init__(
+        self,
+        balancer: LoadBalancer,
+        check: IHealthCheck,
+        *,
+        interval: float = 2.0,
+        timeout: float = 1.0,
+        rise: int = 2,
+        fall: int = 3,
+        random: Callable[[], float] = systemRandom.random,
+    ) -> None:
+        self._balancer = balancer
+        self._checkers: dict[str, Checker] = {}
+        self._rules = CheckRules(
+            balancer.clock, check, random, interval, timeout, rise, fall, self._backendAt, self._tell, balancer.answered
+        )
+
+    def startService(self) -> None:
+        """Check whoever is in the set, and whoever joins it."""
+        Service.startService(self)
+        self._balancer.observers.append(self)
+        self._follow()
+
+    def stopService(self) -> None:
+        """Check no more. What is under way is given up."""
+        if not self.running:
+            return
+        Service.stopService(self)
+        self._balancer.observers.remove(self)
+        checkers, self._checkers = self._checkers, {}
+        for checker in checkers.values():
+            checker.stop()
+
+    def observe(self, event: Event) -> None:
+        """See L{IObserver.observe <tinylb.interfaces.IObserver.observe>}."""
+        self._follow()
+
+    def _follow(self) -> None:
+        targets = self._balancer.backends.targets
+        for target in self._checkers.keys() - targets:
+            self._checkers.pop(target).stop()
+        for target in sorted(targets - self._checkers.keys()):
+            if target in self._balancer.backends.targets:  # unless an answer that came at once has changed the set
+                checker = self._checkers[target] = Checker(self._rules, target)
+                checker.start()
+
+    def _backendAt(self, target: str) -> IBackend:
+        """Whoever has it now: the objects of a set may be others though nothing about them has changed."""
+        backends = self._balancer.backends
+        return next(backends[member.id] for member in backends.members if member.target == target)
+
+    def _tell(self, target: str, verdict: Verdict, why: str) -> None:
+        self._balancer.setVerdict(target, verdict, why, by="checks")

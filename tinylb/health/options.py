@@ -1,0 +1,80 @@
+"""The health checks' part of the command line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import MutableMapping
+from typing import Any
+
+from tinylb.balancer import LoadBalancer
+from tinylb.health.checks import HealthChecks
+from tinylb.health.tcp import TCPCheck
+from tinylb.interfaces import IHealthCheck
+from tinylb.usage import count, seconds, wrongUsage
+
+PARAMETERS = [
+    ["check", None, None, "Check every backend: tcp, http:/PATH or https:/PATH, such as https:/readyz. Default: off."],
+    ["check-interval", None, "2", "Seconds from one check of a backend to the next."],
+    ["check-timeout", None, "1", "Seconds that a check may take."],
+    ["check-ca", None, None, "PEM file of the authorities to believe in https checks; by default the system's."],
+    ["check-cert", None, None, "PEM file of the client certificate for https checks."],
+    ["check-key", None, None, "PEM file of its key, unless that stands beside the certificate."],
+    ["rise", None, "2", "Good checks in a row that make a backend ready again."],
+    ["fall", None, "3", "Bad checks in a row that make a backend not ready, or dead."],
+    ["on-down", None, "abort", "What becomes of the open connections of a dead backend: abort or keep."],
+]
+
+_KIND = re.compile(r"tcp|(https?):(/[!-~]*)")
+_FILES = ("check-ca", "check-cert", "check-key")
+
+
+def checkOptions(options: MutableMapping[str, Any]) -> None:
+    """Replace texts by what they mean; wrong usage ends the program."""
+    for name in ("check-interval", "check-timeout"):
+        options[name] = seconds(name, options[name], least=0.01)
+    for name in ("rise", "fall"):
+        options[name] = count(name, options[name], example=3)
+    if options["on-down"] not in ("abort", "keep"):
+        raise wrongUsage(f"--on-down {options['on-down']}: there is no such action; expected: abort or keep")
+    kind = options["check"]
+    if kind is not None and not _KIND.fullmatch(kind):
+        raise wrongUsage(f"--check {kind}: not a check; expected: tcp, http:/PATH or https:/PATH, as https:/readyz")
+    for name in _FILES:
+        if options[name] is not None and not (kind or "").startswith("https:"):
+            raise wrongUsage(
+                f"--{name} {options[name]}: of use with an https check only, such as --check https:/readyz"
+            )
+    if options["check-key"] is not None and options["check-cert"] is None:
+        raise wrongUsage(f"--check-key {options['check-key']}: the certificate is missing; add --check-cert FILE")
+
+
+def healthChecks(reactor: Any, options: MutableMapping[str, Any], balancer: LoadBalancer) -> HealthChecks | None:
+    """What was asked for; L{None} where nothing was."""
+    if options["check"] is None:
+        return None
+    return HealthChecks(
+        balancer,
+        _check(reactor, options),
+        interval=options["check-interval"],
+        timeout=options["check-timeout"],
+        rise=options["rise"],
+        fall=options["fall"],
+    )
+
+
+def _check(reactor: Any, options: MutableMapping[str, Any]) -> IHealthCheck:
+    if options["check"] == "tcp":
+        return TCPCheck()
+    scheme, path = options["check"].split(":", 1)
+    from tinylb.health.http import HTTPCheck  # with all of twisted.web, which nobody else needs
+
+    if scheme == "http":
+        return HTTPCheck(reactor, path)
+    try:
+        from tinylb.health.tls import ClientTLS, TLSFileError
+    except ImportError as error:
+        raise wrongUsage(f"--check {options['check']}: {error}; pip install 'tinylb[tls]' for TLS") from None
+    try:
+        return HTTPCheck(reactor, path, ClientTLS(*(options[name] for name in _FILES)))
+    except TLSFileError as error:
+        raise wrongUsage(str(error)) from None

@@ -1,0 +1,27 @@
+"""How a single check can end."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import NamedTuple
+
+
+class Outcome(Enum):
+    """What a check has found. C{UNKNOWN} says nothing about the target: the trouble is on this machine."""
+
+    YES = "yes"
+    NO = "no"  # it answers, and says that it does not serve, or in a way that nobody understands
+    SILENCE = "silence"  # it accepts the connection and says nothing
+    UNREACHABLE = "unreachable"
+    UNKNOWN = "unknown"
+
+
+class Answer(NamedTuple):
+    """
+    An outcome.
+
+    @ivar why: what was heard, in words such as C{"HTTP 500"}.
+    """
+
+    outcome: Outcome
+    why: str

@@ -1,0 +1,50 @@
+"""A timeout that counts only the time in which this process was listening."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+from tinylb.clock import LATE
+
+PARTS = 5
+
+
+class FairTimeout:
+    """
+    The time passes in parts, and one that ends late does not count: this process was busy or stopped, and may not have
+    heard an answer that is there.
+
+    @param clock: monotonic.
+    @param expire: is called when the time is over.
+    @ivar isRunning: whether it is not over yet.
+    """
+
+    def __init__(self, clock: IReactorTime, seconds: float, expire: Callable[[], None]) -> None:
+        self._clock = clock
+        self._part = seconds / PARTS
+        self._expire = expire
+        self._left = PARTS
+        self.isRunning = True
+        self._due = clock.seconds()
+        self._call: IDelayedCall
+        self._wait()
+
+    def cancel(self) -> None:
+        """It is not needed any more; may be called when it has expired."""
+        if self._call.active():
+            self._call.cancel()
+
+    def _wait(self) -> None:
+        self._due = self._clock.seconds() + self._part
+        self._call = self._clock.callLater(self._part, self._partIsOver)
+
+    def _partIsOver(self) -> None:
+        if self._clock.seconds() - self._due < LATE:
+            self._left -= 1
+        if self._left:
+            self._wait()
+        else:
+            self.isRunning = False
+            self._expire()

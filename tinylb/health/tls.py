@@ -1,0 +1,117 @@
+"""What an HTTPS check needs of files: whom to believe, and who it is itself."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
+from twisted.internet.ssl import (
+    Certificate,
+    PrivateCertificate,
+    optionsForClientTLS,
+    platformTrust,
+    trustRootFromCertificates,
+)
+from twisted.logger import Logger
+
+_BEGIN, _END = b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----"
+
+
+class TLSFileError(Exception):
+    """A file is of no use; the message names it, and says what would be right."""
+
+    def __init__(self, option: str, path: str, what: str) -> None:
+        super().__init__(f"{option} {path}: {what}")
+
+
+class ClientTLS:
+    """
+    Reads its files when it is made, and again when one of them has changed, as certificates are renewed. If they are
+    bad then, those that were good stay in use, and that is said once.
+
+    @param ca: PEM file with one or more certificates to believe; L{None} for the system's.
+    @param cert: PEM file with our own certificate; C{key}: with its key, which may stand in C{cert} as well.
+    @raise TLSFileError: when they are bad from the beginning.
+    """
+
+    _log = Logger()
+
+    def __init__(self, ca: str | None = None, cert: str | None = None, key: str | None = None) -> None:
+        self._ca = ca
+        self._cert = cert
+        self._key = key or cert
+        self._seen = self._stamps()
+        self._trust, self._own = self._read()
+        self._creators: dict[str, IOpenSSLClientConnectionCreator] = {}
+
+    def __call__(self, host: str) -> IOpenSSLClientConnectionCreator:
+        """For connections to a host, by name or address, which its certificate has to name."""
+        self._refresh()
+        creator = self._creators.get(host)
+        if creator is None:
+            creator = self._creators[host] = optionsForClientTLS(host, self._trust, self._own)
+        return creator
+
+    def _refresh(self) -> None:
+        stamps = self._stamps()
+        if stamps == self._seen:
+            return
+        self._seen = stamps
+        try:
+            self._trust, self._own = self._read()
+        except TLSFileError as error:
+            self._log.error("{error}; what was read before stays in use", error=error)
+        else:
+            self._creators.clear()
+
+    def _stamps(self) -> Sequence[tuple[int, ...] | None]:
+        return [_stamp(path) for path in (self._ca, self._cert, self._key) if path is not None]
+
+    def _read(self) -> tuple[Any, PrivateCertificate | None]:
+        trust = platformTrust() if self._ca is None else trustRootFromCertificates(_certificates(self._ca))
+        if self._cert is None or self._key is None:
+            return trust, None
+        own = _content("--check-cert", self._cert)
+        key = _content("--check-key", self._key)
+        try:
+            return trust, PrivateCertificate.loadPEM(key + b"\n" + own)
+        except Exception as error:  # OpenSSL's own, and whatever else its binding makes of it
+            what = f"not a certificate with the key in {self._key} ({_reason(error)}); PEM is expected"
+            raise TLSFileError("--check-cert", self._cert, what) from None
+
+
+def _certificates(path: str) -> list[Certificate]:
+    content = _content("--check-ca", path)
+    try:
+        found = [Certificate.loadPEM(_BEGIN + part.split(_END)[0] + _END + b"\n") for part in content.split(_BEGIN)[1:]]
+    except Exception as error:
+        raise TLSFileError("--check-ca", path, f"not a certificate ({_reason(error)}); PEM is expected") from None
+    if not found:
+        raise TLSFileError("--check-ca", path, "has no certificate; PEM is expected")
+    return found
+
+
+def _content(option: str, path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError as error:
+        raise TLSFileError(option, path, (error.strerror or str(error)).lower()) from None
+
+
+def _stamp(path: str) -> tuple[int, ...] | None:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _reason(error: Exception) -> str:
+    """OpenSSL's errors are lists of triples, of which the last says something."""
+    try:
+        return str(error.args[0][-1][-1])
+    except (IndexError, TypeError):
+        return " ".join(str(error).split()) or type(error).__name__

@@ -1,0 +1,38 @@
+"""Wrong usage, and the values of options."""
+
+from __future__ import annotations
+
+import math
+import re
+
+
+def wrongUsage(line: str) -> SystemExit:
+    """
+    Raised, it ends the program with C{line} on standard error and status 1. Twisted's own
+    C{UsageError} would print the whole help, and C{twist} would exit with 64.
+    """
+    printable = "".join(each if each.isprintable() else repr(each)[1:-1] for each in line)
+    return SystemExit(f"tinylb: {printable}")
+
+
+def seconds(name: str, text: str, least: float) -> float:
+    """The value of an option that is a time."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not (least <= value < math.inf):
+        raise wrongUsage(f"--{name} {text}: expected a number of seconds from {least:g}, for example --{name} 10")
+    return value
+
+
+def count(name: str, text: str, example: int = 1000) -> int:
+    """The value of an option that counts something."""
+    if not re.fullmatch("[0-9]{1,18}", text) or int(text) < 1:
+        raise wrongUsage(f"--{name} {text}: expected a whole number from 1, for example --{name} {example}")
+    return int(text)
+
+
+def oneLine(error: Exception) -> str:
+    """What went wrong, in a line."""
+    return " ".join(f"{type(error).__name__}: {error}".split())
