@@ -20,6 +20,7 @@ from tinylb.events import (
     Verdict,
     VerdictChanged,
 )
+from tinylb.health import HealthChecks, TCPCheck
 from tinylb.listeners import CannotListen
 from tinylb.policy import LeastConnections, RoundRobin
 from tinylb.providers.file import FileProvider
@@ -39,6 +40,7 @@ __all__ = [
     "DialFailure",
     "EndpointBackend",
     "FileProvider",
+    "HealthChecks",
     "LeastConnections",
     "LoadBalancer",
     "LoadBalancerService",
@@ -47,6 +49,7 @@ __all__ = [
     "PairOpened",
     "RoundRobin",
     "TCPBackend",
+    "TCPCheck",
     "TargetRemoved",
     "Value",
     "Verdict",

@@ -86,7 +86,7 @@ class TargetRemoved:
 @dataclass(frozen=True)
 class VerdictChanged:
     """
-    A target's health is judged differently, or for another reason.
+    A target's health is judged differently, or for another reason; or something else made its connections end.
 
     @ivar why: on what evidence.
     @ivar pairs: how many connections were ended for it.

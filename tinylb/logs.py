@@ -96,7 +96,7 @@ class LogObserver:
                     ended=counted(event.pairs, "connection"),
                     cancelled=counted(event.dials, "dial"),
                 )
-        elif isinstance(event, VerdictChanged) and event.verdict is not event.former:
+        elif isinstance(event, VerdictChanged) and (event.verdict is not event.former or event.pairs):
             self._logVerdict(event)
 
     def close(self) -> None:

@@ -50,6 +50,7 @@ class Patrol:
         self._step = self._limit / STEPS
         self._isOn = keepalive > 0
         self._beats: dict[int, Beat] = {}
+        self._count = 0
         self._call: IDelayedCall | None = None
 
     def add(self, pair: Watched) -> None:
@@ -62,6 +63,10 @@ class Patrol:
         beat, pair.beat = pair.beat, None
         if beat is not None:
             del beat[pair]
+            self._count -= 1
+            if not self._count and self._call is not None:
+                self._call.cancel()
+                self._call = None
 
     def _look(self, pair: Watched) -> None:
         silence = None
@@ -79,11 +84,13 @@ class Patrol:
         number = int((self._clock.seconds() + delay) / self._step) + 1
         pair.beat = self._beats.setdefault(number, {})
         pair.beat[pair] = None
+        self._count += 1
         if self._call is None:
             self._call = self._clock.callLater(self._step, self._goRound)
 
     def _goRound(self) -> None:
         """Look at those whose time has come; if they are many, at some now and at the others in a moment."""
+        self._call = None
         now = int(self._clock.seconds() / self._step)
         beats = (beat for number, beat in sorted(self._beats.items()) if number <= now)
         due = tuple(islice(chain.from_iterable(beats), TURN))
@@ -92,5 +99,9 @@ class Patrol:
                 self.remove(pair)
                 self._look(pair)
         self._beats = {number: beat for number, beat in self._beats.items() if beat}
-        pause = PAUSE if len(due) == TURN else self._step
-        self._call = self._clock.callLater(pause, self._goRound) if self._beats else None
+        if self._count:
+            pause = PAUSE if len(due) == TURN else self._step
+            if self._call is None:
+                self._call = self._clock.callLater(pause, self._goRound)
+            else:
+                self._call.reset(pause)

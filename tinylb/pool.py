@@ -9,7 +9,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from tinylb.backends import BackendSet, Member
 from tinylb.decisions import Decisions
-from tinylb.events import BackendsReplaced, CloseReason, TargetRemoved, VerdictChanged
+from tinylb.events import BackendsReplaced, CloseReason, TargetRemoved, Verdict, VerdictChanged
 from tinylb.findings import Finding
 from tinylb.interfaces import IPolicy
 from tinylb.logs import LogObserver
@@ -58,7 +58,7 @@ class Pool:
                 pairs = self.registry.abortPairs(target, CloseReason.TARGET_REMOVED)
                 dials = self.registry.abortAttempts(target, CloseReason.TARGET_REMOVED)
                 self.observers.tell(TargetRemoved, target, pairs, dials)
-            self._endTheDead()
+            self._tellOfTheDead(self._abortTheDead())
 
     def judge(self, target: str, finding: Finding, *, by: str) -> bool:
         """
@@ -70,18 +70,9 @@ class Pool:
         with self.observers.held():
             former = self.selection.finding(target).verdict
             if self.selection.setFinding(target, finding, by):
-                ended = self._endTheDead()
-                counts = self.selection.finding(target)
-                self.observers.tell(
-                    VerdictChanged,
-                    target,
-                    counts.verdict,
-                    counts.why,
-                    ended.get(target, 0),
-                    former,
-                    tuple(member.id for member in self.selection.backends.members if member.target == target),
-                    self.selection.usable(),
-                )
+                ended = self._abortTheDead()
+                self._tell(target, former, ended.pop(target, 0))
+                self._tellOfTheDead(ended)
         return target in self.selection.backends.targets
 
     def describe(self) -> dict[str, Any]:
@@ -102,12 +93,24 @@ class Pool:
         self.rests.close()
         self._log.close()
 
-    def _endTheDead(self) -> dict[str, int]:
+    def _abortTheDead(self) -> dict[str, int]:
         """Those that were spared for want of anything better go as soon as there is something."""
         if not self._endsTheDead or not self.selection.isSure():
             return {}
         dead = self.selection.dead()
         return {target: self.registry.abortPairs(target, CloseReason.TARGET_DEAD) for target in dead}
+
+    def _tellOfTheDead(self, ended: dict[str, int]) -> None:
+        for target, pairs in ended.items():
+            if pairs:
+                self._tell(target, Verdict.DEAD, pairs)
+
+    def _tell(self, target: str, former: Verdict, pairs: int) -> None:
+        counts = self.selection.finding(target)
+        ids = tuple(member.id for member in self.selection.backends.members if member.target == target)
+        self.observers.tell(
+            VerdictChanged, target, counts.verdict, counts.why, pairs, former, ids, self.selection.usable()
+        )
 
     def _describeMember(self, member: Member) -> dict[str, Any]:
         record = self.registry.record(member.target)

@@ -16,7 +16,7 @@ from tests.program.peers import Client
 from tests.program.processes import ROOT, SCRIPTS, Process, waitUntil
 from tests.program.stage import Stage
 
-PORTS = (6443, 6444, 6445, 6446, 6480, 7101, 7102, 7103)
+PORTS = (6443, 6444, 6445, 6446, 6447, 6480, 7101, 7102, 7103, 7104)
 
 
 class Examples:
@@ -178,6 +178,16 @@ def test_embeddedService(examples: Examples) -> None:
     assert examples.get(6480, "/cp-2", "PUT") == "Backends: cp-2\n"
     assert {examples.get(6444) for _ in range(3)} == greetings("cp-2")
     assert '"ready": true' in examples.get(6480)
+    application.stop()
+    assert "Traceback" not in application.output
+
+
+def test_healthChecks(examples: Examples) -> None:
+    """The backend that is not there is found dead, and the others serve."""
+    examples.backends()
+    application = examples.twistd("health_checks.py")
+    application.waitFor(r"Backend cp-4 \(.*\) is dead: check: connection refused")
+    assert {examples.get(6447) for _ in range(4)} == greetings("cp-1", "cp-2")
     application.stop()
     assert "Traceback" not in application.output
 

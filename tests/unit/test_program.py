@@ -21,8 +21,8 @@ from zope.interface import implementer
 from tests.unit.loglines import logLines
 from tinylb import LoadBalancerService
 from tinylb.program import CannotStart, Process, Program
-from tinylb.usage import wrongUsage
 from tinylb.testing import ManualProvider, MemoryEndpoint
+from tinylb.usage import wrongUsage
 
 IN_USE = CannotListenError("", 6443, OSError(98, "Address already in use"))
 

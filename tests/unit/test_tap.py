@@ -57,6 +57,15 @@ class MeaningTests(OptionsCase):
                 "keepalive": 30.0,
                 "max-connections": None,
                 "drain": 5.0,
+                "check": None,
+                "check-interval": 2.0,
+                "check-timeout": 1.0,
+                "check-ca": None,
+                "check-cert": None,
+                "check-key": None,
+                "rise": 2,
+                "fall": 3,
+                "on-down": "abort",
             },
         )
 
