@@ -12,8 +12,8 @@ from zope.interface import implementer
 
 from tinylb.addresses import HostPort
 from tinylb.direct import DirectEndpoint
-from tinylb.interfaces import IBackend
-from tinylb.names import namesReactor
+from tinylb.interfaces import IBackend, INamed
+from tinylb.names import NamesReactor, namesReactor
 
 
 @implementer(IBackend)
@@ -49,6 +49,7 @@ class EndpointBackend:
         return f"<{type(self).__name__} {self.target}>"
 
 
+@implementer(INamed)
 class TCPBackend(EndpointBackend):
     """
     A backend at a TCP address, through L{DirectEndpoint <tinylb.direct.DirectEndpoint>} for an IPv4 or IPv6
@@ -73,12 +74,19 @@ class TCPBackend(EndpointBackend):
         draining: bool = False,
     ) -> None:
         self.address = HostPort.of(host, port)
+        self._names: NamesReactor | None = None
         endpoint: IStreamClientEndpoint
         if self.address.isLiteral:
             endpoint = DirectEndpoint(reactor, self.address.host, port, timeout=None)
         else:
-            endpoint = HostnameEndpoint(namesReactor(reactor), self.address.host, port, timeout=None)  # type: ignore[arg-type]
+            self._names = namesReactor(reactor)
+            endpoint = HostnameEndpoint(self._names, self.address.host, port, timeout=None)  # type: ignore[arg-type]
         super().__init__(str(self.address), endpoint, tier=tier, weight=weight, draining=draining)
+
+    @property
+    def isLookingUp(self) -> bool:
+        """See L{INamed}."""
+        return self._names is not None and self._names.nameResolver.isLookingUp(self.address.host)
 
 
 @dataclass(frozen=True)

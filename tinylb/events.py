@@ -92,7 +92,7 @@ class VerdictChanged:
     @ivar pairs: how many connections were ended for it.
     @ivar former: the verdict before; the same one, where the reason alone is another.
     @ivar backends: the ids that lead to the target.
-    @ivar usable: how many backends are usable now.
+    @ivar ready: how many backends are ready now.
     """
 
     target: str
@@ -101,7 +101,7 @@ class VerdictChanged:
     pairs: int
     former: Verdict
     backends: tuple[str, ...]
-    usable: int
+    ready: int
 
 
 @dataclass(frozen=True)

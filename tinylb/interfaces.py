@@ -40,6 +40,12 @@ class IBackend(Interface):
         """
 
 
+class INamed(IBackend):
+    """A backend whose address has to be looked up before it can be reached. Optional."""
+
+    isLookingUp: bool = Attribute("""Whether that is being done now.""")
+
+
 class IWatcher(Interface):
     """One reader of a value that changes. It is an asynchronous iterator, too."""
 

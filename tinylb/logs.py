@@ -123,7 +123,7 @@ class LogObserver:
 
     def _logVerdict(self, event: VerdictChanged) -> None:
         isGood = event.verdict is Verdict.READY
-        others = f"{event.usable} usable" if event.usable else "nothing is usable, so all are tried"
+        others = f"{event.ready} ready" if event.ready else "nobody is ready, so all are tried"
         self._log.emit(
             LogLevel.info if isGood else LogLevel.warn,
             "{backends} is {verdict}{why}; {others}{ended}",

@@ -92,6 +92,10 @@ class SharedResolver:
             )
         return lookup
 
+    def isLookingUp(self, name: str) -> bool:
+        """Whether somebody waits for this name."""
+        return any(lookup.name == name for lookup in self._lookups.values())
+
 
 @implementer(IReactorPluggableNameResolver)
 class NamesReactor:

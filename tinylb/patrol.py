@@ -11,7 +11,7 @@ from tinylb.hearing import Hearing
 from tinylb.relay.interface import Side
 
 # Of twice the keepalive. The kernel would end an idle connection at the whole of it, and not say why.
-SHARE = 0.925
+SHARE = 0.9
 # In so many steps is a round divided: by so much may somebody be found later.
 STEPS = 24
 # So many are looked at in one turn of the reactor.

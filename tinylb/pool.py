@@ -109,7 +109,7 @@ class Pool:
         counts = self.selection.finding(target)
         ids = tuple(member.id for member in self.selection.backends.members if member.target == target)
         self.observers.tell(
-            VerdictChanged, target, counts.verdict, counts.why, pairs, former, ids, self.selection.usable()
+            VerdictChanged, target, counts.verdict, counts.why, pairs, former, ids, self.selection.ready()
         )
 
     def _describeMember(self, member: Member) -> dict[str, Any]:

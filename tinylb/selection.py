@@ -124,12 +124,12 @@ class Selection:
 
     def isUsable(self) -> bool:
         """Whether there is a backend that can be expected to serve."""
-        return self.usable() > 0
-
-    def usable(self) -> int:
-        """How many there are of those."""
         usable = (Verdict.READY, Verdict.RESTING)
-        return sum(self.findingOf(member).verdict in usable for member in self.backends.members)
+        return any(self.findingOf(member).verdict in usable for member in self.backends.members)
+
+    def ready(self) -> int:
+        """How many backends are ready."""
+        return sum(self.findingOf(member).verdict is Verdict.READY for member in self.backends.members)
 
     def isSure(self) -> bool:
         """Whether there is a backend that nothing speaks against now: it takes the place of a dead one."""

@@ -100,7 +100,7 @@ class SetLineTests(LogTestCase):
         kit = self.quietly("a", "b")
         kit.connect()
         kit.balancer.setVerdict("a", Verdict.DEAD, "no answer")
-        self.assertEqual(self.lines, ["warn: Backend a is dead: no answer; 1 usable; 1 connection ended"])
+        self.assertEqual(self.lines, ["warn: Backend a is dead: no answer; 1 ready; 1 connection ended"])
 
 
 class ConnectionLineTests(LogTestCase):
@@ -207,13 +207,13 @@ class DialLineTests(LogTestCase):
         self.assertEqual(len(self.lines), 1)
         self.assertRegex(
             self.lines[0],
-            r"^warn: Backend a is resting: Connection was refused .*; it rests for 1\.\d s; 2 usable$",
+            r"^warn: Backend a is resting: Connection was refused .*; it rests for 1\.\d s; 1 ready$",
         )
         kit.backends["a"].behaviour = Behaviour.CONNECTS
         for _ in range(60):
             kit.connect()
             kit.advance(1)
-        self.assertEqual(self.lines[1:], ["info: Backend a is ready: it accepts connections again; 2 usable"])
+        self.assertEqual(self.lines[1:], ["info: Backend a is ready: it accepts connections again; 2 ready"])
 
     def test_ownTrouble(self) -> None:
         """A local error is no line about the backend; that a client was not served for it is one."""

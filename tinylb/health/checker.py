@@ -92,13 +92,18 @@ class Checker:
     def _failed(self, failure: Failure) -> Answer:
         """No answer, for which there may be reasons; L{FairTimeout} has cancelled it if it took too long."""
         timedOut = not self._timeout.isRunning
-        if self._reach.isConnected:
-            if timedOut:
-                return Answer(Outcome.SILENCE, f"no answer within {self._rules.timeout:g} s")
-            return Answer(Outcome.NO, explain(failure)[1])
+        reach = self._reach
+        reach.close()
         if timedOut:
-            return Answer(Outcome.UNREACHABLE, f"no connection within {self._rules.timeout:g} s")
-        kind, why = explain(failure)
+            within = f"within {self._rules.timeout:g} s"
+            if reach.isConnected:
+                return Answer(Outcome.SILENCE, f"no answer {within}")
+            if reach.isTried:
+                return Answer(Outcome.UNREACHABLE, f"no connection {within}")
+            return Answer(Outcome.NO, f"not looked up {within}")
+        if reach.failure is None:  # it did not come to that, or there was a connection
+            return Answer(Outcome.NO, explain(failure)[1])
+        kind, why = explain(reach.failure)
         if kind is DialFailure.LOCAL:
             return Answer(Outcome.UNKNOWN, why)
         # A resolver that fails says nothing about those whose names it does not find.
@@ -107,6 +112,7 @@ class Checker:
     def _ended(self, answer: Answer, started: float) -> None:
         self._running = None
         self._timeout.cancel()
+        self._reach.finish()
         if self._isStopped:
             return
         rules = self._rules

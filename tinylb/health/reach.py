@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IProtocol, IProtocolFactory, IStreamClientEndpoint
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from tinylb.attempt import abandon
-from tinylb.interfaces import IBackend
+from tinylb.interfaces import IBackend, INamed
 
 
 @implementer(IStreamClientEndpoint)
@@ -16,26 +17,48 @@ class Reach:
     A client endpoint that connects as clients' connections do, and remembers how far it came.
 
     @ivar isConnected: whether there was a connection, though nothing may have come over it.
+    @ivar failure: why there was none.
     """
 
     def __init__(self, backend: IBackend) -> None:
         self.isConnected = False
+        self.failure: Failure | None = None
         self._backend = backend
         self._protocol: IProtocol | None = None
+        self._isOver = False
+        self._isAsked = False
+
+    @property
+    def isTried(self) -> bool:
+        """Whether a connection is wanted, and nothing on this side keeps it from being tried."""
+        return self._isAsked and not (INamed.providedBy(self._backend) and self._backend.isLookingUp)
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
         """See L{IStreamClientEndpoint.connect}."""
-        return self._backend.connect(_Noting(self, protocolFactory))
+        self._isAsked = True
+        return self._backend.connect(_Noting(self, protocolFactory)).addErrback(self._failed)
 
-    def connected(self, protocol: IProtocol | None) -> None:
-        """There is a connection."""
+    def build(self, factory: IProtocolFactory, address: IAddress) -> IProtocol | None:
+        """There is a connection; or there would be, after the check is over."""
+        if self._isOver:
+            return None
         self.isConnected = True
-        self._protocol = protocol
+        self._protocol = factory.buildProtocol(address)
+        return self._protocol
+
+    def finish(self) -> None:
+        """The check is over. It may be parting from its peer still."""
+        self._isOver = True
 
     def close(self) -> None:
-        """Whatever is left of the connection goes, also one whose peer never answers its closing."""
+        """The same, and whatever is left of the connection goes, also one whose peer never answers its closing."""
+        self._isOver = True
         protocol, self._protocol = self._protocol, None
         abandon(protocol)
+
+    def _failed(self, failure: Failure) -> Failure:
+        self.failure = failure
+        return failure
 
 
 @implementer(IProtocolFactory)
@@ -47,9 +70,7 @@ class _Noting:
         self._factory = factory
 
     def buildProtocol(self, addr: IAddress) -> IProtocol | None:
-        protocol = self._factory.buildProtocol(addr)
-        self._reach.connected(protocol)
-        return protocol
+        return self._reach.build(self._factory, addr)
 
     def doStart(self) -> None:
         """Nothing to do, and nothing to log."""
