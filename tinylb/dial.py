@@ -313,9 +313,9 @@ class Dial:
 
     def _fail(self, error: Exception) -> None:
         self._finish()
+        self._tellFailures()
         for attempt in tuple(self._attempts):
             self.drop(attempt)
-        self._tellFailures()
         self._seeker.notFound(error)
 
     def _finish(self) -> None:

@@ -123,8 +123,8 @@ class IHealthCheck(Interface):
         @param endpoint: connects to the backend, in the way that clients' connections go.
         @param target: the backend's.
 
-        @return: a L{Deferred} that fires with the answer. If it fails, whoever has asked finds out what that means: an
-            error without a connection is another matter than one with it. It is cancelled when it takes too long.
+        @return: a L{Deferred} that fires with the answer. If it fails, what that means depends on how far the endpoint
+            came: no connection is another matter than trouble with one. It is cancelled when it takes too long.
         """
 
 

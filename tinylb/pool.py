@@ -95,7 +95,7 @@ class Pool:
 
     def _abortTheDead(self) -> dict[str, int]:
         """Those that were spared for want of anything better go as soon as there is something."""
-        if not self._endsTheDead or not self.selection.isSure():
+        if not self._endsTheDead or not self.selection.ready():
             return {}
         dead = self.selection.dead()
         return {target: self.registry.abortPairs(target, CloseReason.TARGET_DEAD) for target in dead}

@@ -131,10 +131,6 @@ class Selection:
         """How many backends are ready."""
         return sum(self.findingOf(member).verdict is Verdict.READY for member in self.backends.members)
 
-    def isSure(self) -> bool:
-        """Whether there is a backend that nothing speaks against now: it takes the place of a dead one."""
-        return any(self.findingOf(member).rank == 0 for member in self.backends.members)
-
     def dead(self) -> frozenset[str]:
         """The targets that are known to be dead."""
         return self._findings.having(Verdict.DEAD)
@@ -150,17 +146,16 @@ class Selection:
         @param without: targets that are out of the question.
         @param usable: asked of each remaining candidate.
         """
-        self._picks += 1
         for group in self._groups:
             if not without:  # the first pick for a client, nearly always the only one
                 choice, state = self._policy.pick(group, self._state)
                 if usable(cast(Candidate, choice)):
                     self._state = state
-                    return cast(Candidate, choice)
+                    return self._picked(cast(Candidate, choice))
             candidates = [each for each in group if each.target not in without and usable(each)]
             if candidates:
                 choice, self._state = self._policy.pick(candidates, self._state)
-                return cast(Candidate, choice)
+                return self._picked(cast(Candidate, choice))
         return None
 
     def remain(self, without: Collection[str], usable: Callable[[Candidate], bool] | None = None) -> bool:
@@ -168,6 +163,13 @@ class Selection:
         return any(
             each.target not in without and (usable is None or usable(each)) for group in self._groups for each in group
         )
+
+    def _picked(self, choice: Candidate) -> Candidate:
+        self._picks += 1
+        if choice.id in self._passedOver:  # not this time
+            passedOver = self._passedOver[choice.id]
+            self._passedOver[choice.id] = passedOver._replace(picks=passedOver.picks + 1)
+        return choice
 
     def _regroup(self) -> None:
         """Better verdicts first, and within one the lower tiers; who is draining gets nobody."""
@@ -192,7 +194,7 @@ class Selection:
         return Candidate(member, self.backends[member.id], self._registry.record(member.target), passedOver)
 
     def _passOver(self, member: Member, former: PassedOver | None) -> PassedOver:
-        """C{picks} is, until somebody asks, the number of the last pick before that."""
+        """C{picks} is, until somebody asks, how many picks there were before that."""
         since, picks = (former.since, former.picks) if former else (timestamp(), self._picks)
         return PassedOver(member.id, member.target, since, self._whyNot(member), picks)
 
