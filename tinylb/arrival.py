@@ -11,12 +11,13 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from tinylb.attempt import abandon
-from tinylb.dial import Connected, Dial
+from tinylb.dial import Dial
 from tinylb.dialer import Dialer
 from tinylb.ends import NOBODY, Backlog, End, EndState
 from tinylb.events import CloseReason
 from tinylb.failures import DialError
 from tinylb.pair import Pair, PairRules
+from tinylb.search import Connected
 from tinylb.transports import SocketTransport
 
 _NO_ATTEMPT = DialError((), 0)
@@ -101,7 +102,7 @@ class Arrival(Backlog):
         self._cancel(CloseReason.STOPPING)
 
     def found(self, connected: Connected) -> None:
-        """See L{Seeker <tinylb.dial.Seeker>}."""
+        """See L{Seeker <tinylb.search.Seeker>}."""
         try:
             self._serve(connected)
         except Exception:
@@ -109,7 +110,7 @@ class Arrival(Backlog):
             self._fail(Failure())
 
     def notFound(self, error: Exception) -> None:
-        """See L{Seeker <tinylb.dial.Seeker>}."""
+        """See L{Seeker <tinylb.search.Seeker>}."""
         if not isinstance(error, DialError):
             self._fail(Failure(error))
         elif self._state is _DIALING:

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import NamedTuple, Protocol
-
 from twisted.internet.defer import maybeDeferred
-from twisted.internet.interfaces import IAddress, IDelayedCall, IProtocol, IProtocolFactory, IReactorTime
+from twisted.internet.interfaces import IAddress, IDelayedCall, IProtocol, IProtocolFactory
 from twisted.python.failure import Failure
 
 from tinylb.attempt import Attempt, State, abandon
 from tinylb.events import BackendPicked, BackendRecovered, DialFailed, DialFailure
 from tinylb.failures import AllFailed, DialCancelled, DialTimeout, NoBackends, explain
-from tinylb.late import Late
-from tinylb.observers import Tell
-from tinylb.registry import Registry
-from tinylb.room import Room
-from tinylb.selection import Candidate, Selection
+from tinylb.search import Connected, DialRules, Seeker
+from tinylb.selection import Candidate
 
 # RFC 8305 puts no bound on attempts that wait side by side. Here the one that has waited longest is
 # given up for the next, so that a client costs few descriptors and still reaches the last backend.
@@ -24,54 +18,6 @@ ATTEMPTS_PER_CLIENT = 4
 
 # Looking a member up in its enumeration would be felt here.
 _TRYING, _CLAIMED, _OVER = State.TRYING, State.CLAIMED, State.OVER
-
-
-class Connected(NamedTuple):
-    """
-    What a dial gives.
-
-    @ivar candidate: where the connection goes.
-    @ivar protocol: as the factory built it, connected.
-    @ivar attempts: how many attempts it took.
-    @ivar seconds: how long it took.
-    """
-
-    candidate: Candidate
-    protocol: IProtocol
-    attempts: int
-    seconds: float
-
-
-class Seeker(Protocol):
-    """Who a dial is for."""
-
-    def found(self, connected: Connected) -> None:
-        """There is a connection."""
-
-    def notFound(self, error: Exception) -> None:
-        """There is none: a L{DialError <tinylb.failures.DialError>}, or what somebody's own code raised."""
-
-
-@dataclass(frozen=True)
-class DialRules:
-    """
-    What all dials of a dialer have in common.
-
-    @ivar clock: monotonic.
-    @ivar room: for attempts, at each target.
-    @ivar timeout: seconds that one client may wait in all.
-    @ivar attemptDelay: seconds to wait for one backend before trying the next beside it.
-    @ivar tell: is told of picks and failed attempts.
-    """
-
-    clock: IReactorTime
-    selection: Selection
-    registry: Registry
-    room: Room
-    timeout: float
-    attemptDelay: float
-    tell: Tell
-    late: Late
 
 
 class Dial:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IProtocolFactory, IReactorTime
 
-from tinylb.dial import Connected, Dial, DialRules, Seeker
+from tinylb.dial import Dial
 from tinylb.late import Late
 from tinylb.observers import Tell
 from tinylb.registry import Registry
 from tinylb.room import Room
+from tinylb.search import Connected, DialRules, Seeker
 from tinylb.selection import Selection
 
 

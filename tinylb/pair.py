@@ -6,7 +6,6 @@ from operator import itemgetter
 
 from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime
 
-from tinylb.dial import Connected
 from tinylb.ends import End
 from tinylb.events import CloseReason, PairClosed, PairHalfClosed, PairOpened
 from tinylb.hearing import Hearing
@@ -16,6 +15,7 @@ from tinylb.patrol import Beat, Patrol
 from tinylb.registry import Registry
 from tinylb.relay.engines import Engines
 from tinylb.relay.interface import Side
+from tinylb.search import Connected
 
 _CLIENT = Side.CLIENT
 _CLIENT_CLOSED, _BACKEND_CLOSED = CloseReason.CLIENT_CLOSED, CloseReason.BACKEND_CLOSED

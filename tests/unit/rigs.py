@@ -16,12 +16,12 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import classImplements, implementer
 
 from tinylb import BackendSet, CloseReason, DialFailed, PairClosed, PairOpened, RoundRobin
-from tinylb.dial import Connected
 from tinylb.dialer import Dialer
 from tinylb.events import Event
 from tinylb.interfaces import IBackend
 from tinylb.observers import Observers
 from tinylb.registry import Registry
+from tinylb.search import Connected
 from tinylb.selection import Selection
 from tinylb.testing import MemoryBackend, MemoryBalancer, MemoryEndpoint, MemoryPeer, MemoryTransport, Recorder, join
 
