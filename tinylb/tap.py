@@ -50,7 +50,7 @@ class Options(TwistedOptions):
         ["attempt-delay", None, "0.25", "Seconds to wait for one backend before trying the next beside it."],
         ["half-close-timeout", None, "300", "Idle limit of a half-closed connection in seconds; 0 = none."],
         ["idle-timeout", None, "0", "Idle limit of a connection in seconds; 0 = none."],
-        ["keepalive", None, "30", "Seconds of silence before a peer is probed; 0 = off."],
+        ["keepalive", None, "30", "Seconds; a peer that vanished is found after about twice that. 0 = off."],
         ["max-connections", None, None, "Refuse clients beyond this number; by default from the descriptor limit."],
         ["drain", None, "5", "Seconds that open connections may finish after a stop is asked for."],
         *PARAMETERS,

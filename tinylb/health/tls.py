@@ -75,6 +75,8 @@ class ClientTLS:
             return trust, None
         own = _content("--check-cert", self._cert)
         key = _content("--check-key", self._key)
+        if b"ENCRYPTED" in key:  # OpenSSL would ask whoever sits at the terminal
+            raise TLSFileError("--check-key", self._key, "is encrypted; a key without a passphrase is expected")
         try:
             return trust, PrivateCertificate.loadPEM(key + b"\n" + own)
         except Exception as error:  # OpenSSL's own, and whatever else its binding makes of it
