@@ -50,6 +50,7 @@ class Attempt:
         "connecting",
         "dial",
         "protocol",
+        "reachedBefore",
         "started",
         "state",
         "takesSockets",
@@ -61,6 +62,7 @@ class Attempt:
         self.candidate = candidate
         self.target = candidate.target
         self.started = started
+        self.reachedBefore = candidate.record.reached
         self.state = _TRYING
         self.protocol: IProtocol | None = None
         self.connecting: Deferred[IProtocol] | None = None

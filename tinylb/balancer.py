@@ -146,7 +146,9 @@ class LoadBalancer(Factory):
         """
         self._pool.replace(backends)
 
-    def setVerdict(self, target: str, verdict: Verdict, why: str, *, by: str = "application") -> None:
+    def setVerdict(
+        self, target: str, verdict: Verdict, why: str, *, by: str = "application", isSparing: bool = False
+    ) -> None:
         """
         Somebody has found out how a target is. It gets new connections as its verdict prefers it;
         those of a dead one are aborted, unless nothing else is usable. A target that is not in
@@ -154,8 +156,9 @@ class LoadBalancer(Factory):
 
         @param by: who says so. What several say stands side by side, and the worst of it counts; what is learnt from
             dialling is one of them.
+        @param isSparing: of a dead one, that its connections had better stay for now.
         """
-        self._pool.judge(target, Finding(verdict, why), by=by)
+        self._pool.judge(target, Finding(verdict, why, isSparing=isSparing), by=by)
 
     def answered(self, target: str) -> None:
         """Somebody has reached a target in another way: if it rests, it may be tried again now."""

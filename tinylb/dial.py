@@ -16,6 +16,10 @@ from tinylb.selection import Candidate
 # given up for the next, so that a client costs few descriptors and still reaches the last backend.
 ATTEMPTS_PER_CLIENT = 4
 
+# A client waits for so many attempt delays for a backend that may be well, before it tries one that is known not to be.
+RELUCTANCE = 5
+
+_SILENT = (DialFailure.OVERTAKEN, DialFailure.TIMEOUT)
 # Looking a member up in its enumeration would be felt here.
 _TRYING, _CLAIMED, _OVER = State.TRYING, State.CLAIMED, State.OVER
 
@@ -57,7 +61,7 @@ class Dial:
         self._seeker = seeker
         self._attempts: dict[Attempt, None] = {}
         self._causes: list[str] = []
-        self._untold: list[tuple[Candidate, DialFailure, str, float]] = []
+        self._untold: list[tuple[Candidate, DialFailure, str, float, bool]] = []
         self._count = 0
         self._started = rules.clock.seconds()
         self._deadline = self._started + rules.timeout
@@ -90,7 +94,7 @@ class Dial:
         try:
             while self._state is _TRYING:
                 if len(self._attempts) == ATTEMPTS_PER_CLIENT and self._rules.selection.remain(
-                    self.tried, self._rules.room.isFree
+                    self.tried, self._isFree
                 ):
                     self._giveUpLongest()
                     continue
@@ -142,11 +146,21 @@ class Dial:
         Where an attempt has failed, one client at a time tries again, and the others go elsewhere; unless there is
         nowhere else.
         """
-        rules = self._rules
-        candidate = rules.selection.pick(self.tried, rules.room.isFree)
-        if candidate is None and not self._attempts:
-            candidate = rules.selection.pick(self.tried, rules.room.hasRoom)
-        return candidate
+        selection, room = self._rules.selection, self._rules.room
+        if self._attempts:
+            return selection.pick(self.tried, self._isFree)
+        return selection.pick(self.tried, room.isFree) or selection.pick(self.tried, room.hasRoom)
+
+    def _isFree(self, candidate: Candidate) -> bool:
+        """Whether to try this one beside what is under way, if there is anything."""
+        return self._isAcceptable(candidate) and self._rules.room.isFree(candidate)
+
+    def _isAcceptable(self, candidate: Candidate) -> bool:
+        """A backend that says no may be faster than one that is well."""
+        if not candidate.isLastResort:
+            return True
+        latest = self._rules.clock.seconds() - RELUCTANCE * self._rules.attemptDelay
+        return all(each.candidate.isLastResort or each.started <= latest for each in self._attempts)
 
     def _try(self, candidate: Candidate) -> Attempt:
         rules = self._rules
@@ -195,7 +209,7 @@ class Dial:
 
     def _nobodyToPick(self) -> None:
         """Somebody may have room later, or an attempt is still under way; else this is the end."""
-        if self._rules.selection.remain(self.tried):
+        if self._rules.selection.remain(self.tried, self._isAcceptable):
             self._isWaiting = True
             self._rules.room.wait(self)
         elif not self._attempts:
@@ -209,6 +223,7 @@ class Dial:
         candidate = attempt.candidate
         if self._untold:
             self._tellFailures()
+        candidate.record.reached += 1
         if candidate.record.isSuspect:
             candidate.record.isSuspect = False
             self._rules.tell(BackendRecovered, self._client, candidate.id, candidate.target)
@@ -230,18 +245,22 @@ class Dial:
 
     def _blame(self, attempt: Attempt, kind: DialFailure, why: str) -> None:
         candidate = attempt.candidate
-        if kind is not DialFailure.LOCAL:
-            candidate.record.isSuspect = True
-            candidate.record.failed += kind is not DialFailure.OVERTAKEN
+        record = candidate.record
+        isEvidence = kind is not DialFailure.LOCAL
+        if kind in _SILENT:  # one packet may be lost where others come through
+            isEvidence = record.reached == attempt.reachedBefore
+        if isEvidence:
+            record.isSuspect = True
+            record.failed += kind is not DialFailure.OVERTAKEN
         self._causes.append(f"{candidate.id} ({candidate.target}): {why}")
         seconds = self._rules.clock.seconds() - attempt.started
-        self._untold.append((candidate, kind, why, seconds))
+        self._untold.append((candidate, kind, why, seconds, isEvidence))
 
     def _tellFailures(self) -> None:
         """Observers may change the set, and so this dial: they are told between two of its steps."""
         untold, self._untold = self._untold, []
-        for candidate, kind, why, seconds in untold:
-            self._rules.tell(DialFailed, self._client, candidate.id, candidate.target, kind, why, seconds)
+        for candidate, kind, why, seconds, isEvidence in untold:
+            self._rules.tell(DialFailed, self._client, candidate.id, candidate.target, kind, why, seconds, isEvidence)
 
     def _over(self, attempt: Attempt) -> None:
         attempt.state = _OVER

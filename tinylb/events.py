@@ -129,6 +129,8 @@ class DialFailed:
     @ivar kind: whose fault, and which.
     @ivar why: the same for people.
     @ivar seconds: how long the attempt took.
+    @ivar isEvidence: whether it speaks against the backend. A local error does not, nor does an attempt that got no
+        answer while others did.
     """
 
     client: IAddress | None
@@ -137,6 +139,7 @@ class DialFailed:
     kind: DialFailure
     why: str
     seconds: float
+    isEvidence: bool = True
 
 
 @dataclass(frozen=True)

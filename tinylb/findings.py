@@ -17,12 +17,14 @@ class Finding:
     What is known of a target's health, and why.
 
     @ivar isDue: of a resting target, whether its rest is over: it has its turn again, for one client at a time.
+    @ivar isSparing: of a dead target, that its open connections had better stay for now: nobody else is known to serve.
     @ivar since: when the verdict was first this one; ISO 8601, UTC.
     """
 
     verdict: Verdict = Verdict.READY
     why: str = ""
     isDue: bool = False
+    isSparing: bool = False
     since: str | None = field(default=None, compare=False)
 
     @property
@@ -71,6 +73,8 @@ class Findings:
             self._said.pop(target, None)
             self._counts.pop(target, None)
 
-    def having(self, verdict: Verdict) -> frozenset[str]:
-        """The targets with this verdict."""
-        return frozenset(target for target, found in self._counts.items() if found.verdict is verdict)
+    def dead(self) -> frozenset[str]:
+        """The targets that are dead, and not to be spared."""
+        return frozenset(
+            target for target, found in self._counts.items() if found.verdict is Verdict.DEAD and not found.isSparing
+        )

@@ -17,20 +17,13 @@ _weight = attrgetter("weight")
 
 # Who has been absent for so many picks is forgotten; one who was only tried for this client already is not.
 MEMORY = 100
-# So far into its round at the most does a weighted choice begin.
+# So much work, in candidates looked at, may it take to begin in the midst of a weighted round.
 LONGEST_START = 1000
 
 
-class Share(NamedTuple):
-    """
-    Where a candidate stands, where weights differ.
+class Away(NamedTuple):
+    """The credit of a candidate that is absent, and the number of the last pick that it was there for."""
 
-    @ivar credit: what it was due so far, less what it had; in shares of a pick, of which there are as many as the
-        weights add up to.
-    @ivar seen: the number of the last pick that it was there for.
-    """
-
-    weight: int
     credit: int
     seen: int
 
@@ -41,13 +34,16 @@ class Cursor(NamedTuple):
 
     @ivar last: the id picked last; L{None} before the first pick.
     @ivar origin: where the first pick falls, as a fraction of a round.
-    @ivar shares: by id, while weights differ.
+    @ivar credits: by id, while weights differ, what each was due so far, less what it had; in shares of a pick, of
+        which there are as many as the weights add up to.
+    @ivar away: by id, those who were there lately.
     @ivar number: how many picks there were while weights differed.
     """
 
     last: str | None
     origin: float
-    shares: Mapping[str, Share] = {}
+    credits: Mapping[str, int] = {}
+    away: Mapping[str, Away] = {}
     number: int = 0
 
 
@@ -75,35 +71,41 @@ class RoundRobin:
 
     def pick(self, candidates: Sequence[ICandidate], state: Cursor) -> tuple[ICandidate, Cursor]:
         """See L{IPolicy.pick}."""
-        if not state.shares:
+        if not state.credits:
             weight = candidates[0].weight
             for candidate in candidates:
                 if candidate.weight != weight:
                     break
             else:
                 choice = candidates[_firstAfter(candidates, state)]
-                return choice, Cursor(choice.id, state.origin, state.shares, state.number)
+                return choice, Cursor(choice.id, state.origin)
             if state.last is None:
-                for _ in range(int(state.origin * min(sum(map(_weight, candidates)), LONGEST_START))):
+                round = min(sum(map(_weight, candidates)), LONGEST_START // len(candidates))
+                for _ in range(int(state.origin * round)):
                     _, state = _pickSmoothly(candidates, state)
         return _pickSmoothly(candidates, state)
 
 
 def _pickSmoothly(candidates: Sequence[ICandidate], state: Cursor) -> tuple[ICandidate, Cursor]:
-    number = state.number + 1
+    number, former, away = state.number + 1, state.credits, state.away
     total = sum(map(_weight, candidates))
-    shares = {id: share for id, share in state.shares.items() if number - share.seen <= MEMORY}
+    credits: dict[str, int] = {}
+    choice = candidates[0]
+    most = -3 * total
     for candidate in candidates:
-        credit = shares[candidate.id].credit if candidate.id in shares else 0
-        # In a set that stays it never gets to this bound; in others nobody has to wait for long.
-        earned = max(-2 * total, min(2 * total, credit + candidate.weight))
-        shares[candidate.id] = Share(candidate.weight, earned, number)
-    choice = max(candidates, key=lambda each: shares[each.id].credit)
-    share = shares[choice.id]
-    shares[choice.id] = share._replace(credit=share.credit - total)
-    if len({share.weight for share in shares.values()}) == 1:
-        shares = {}
-    return choice, Cursor(choice.id, state.origin, shares, number)
+        id = candidate.id
+        credit = former[id] if id in former else away[id].credit if id in away else 0
+        # In a set that stays it never gets to these bounds; in others nobody has to wait for long.
+        credits[id] = credit = max(-2 * total, min(2 * total, credit + candidate.weight))
+        if credit > most:
+            most, choice = credit, candidate
+    credits[choice.id] -= total
+    if away or len(credits) < len(former) or any(id not in credits for id in former):
+        away = {id: each for id, each in away.items() if id not in credits and number - each.seen <= MEMORY}
+        away.update((id, Away(credit, state.number)) for id, credit in former.items() if id not in credits)
+    if not away and all(each.weight == choice.weight for each in candidates):
+        credits = {}
+    return choice, Cursor(choice.id, state.origin, credits, away, number)
 
 
 @implementer(IPolicy)

@@ -42,10 +42,11 @@ class Record:
 
     @ivar opened: pairs opened since the record exists; C{failed}: attempts that failed through the
         backend's fault; C{bytesIn}, C{bytesOut}: of the pairs that have ended.
-    @ivar isSuspect: whether the last attempt that came to an end did not succeed, or was overtaken.
+    @ivar reached: attempts that succeeded.
+    @ivar isSuspect: whether an attempt has failed, or was overtaken, since the last that succeeded.
     """
 
-    __slots__ = ("attempts", "bytesIn", "bytesOut", "failed", "isSuspect", "opened", "pairs", "target")
+    __slots__ = ("attempts", "bytesIn", "bytesOut", "failed", "isSuspect", "opened", "pairs", "reached", "target")
 
     def __init__(self, target: str) -> None:
         self.target = target
@@ -53,6 +54,7 @@ class Record:
         self.attempts: dict[Abortable, None] = {}
         self.opened = 0
         self.failed = 0
+        self.reached = 0
         self.isSuspect = False
         self.bytesIn = 0
         self.bytesOut = 0

@@ -9,7 +9,7 @@ from typing import Protocol
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from zope.interface import implementer
 
-from tinylb.events import BackendRecovered, DialFailed, DialFailure, Event, TargetRemoved, Verdict
+from tinylb.events import BackendRecovered, DialFailed, Event, TargetRemoved, Verdict
 from tinylb.findings import Finding
 from tinylb.interfaces import ISelectiveObserver
 
@@ -61,13 +61,14 @@ class Rests:
     def observe(self, event: Event) -> None:
         """See L{IObserver.observe <tinylb.interfaces.IObserver.observe>}."""
         if isinstance(event, DialFailed):
-            if event.kind is not DialFailure.LOCAL:
+            if event.isEvidence:
                 self._failed(event.target, event.why)
         elif isinstance(event, BackendRecovered):
             if self._forget(event.target):
                 self._judge(event.target, Finding(Verdict.READY, "it accepts connections again"), by="dials")
-        elif isinstance(event, TargetRemoved):
-            self._forget(event.target)
+        elif isinstance(event, TargetRemoved) and self._forget(event.target):
+            # Should it be back by now, whoever tells of its return does not know of this rest.
+            self._judge(event.target, Finding(), by="dials")
 
     def answered(self, target: str) -> None:
         """Somebody else has reached the target: it need not rest any longer to be tried again."""

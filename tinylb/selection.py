@@ -24,19 +24,21 @@ class Candidate:
     """
     A member of the set as dialer and policy see it, with what lives at its target.
 
+    @ivar isLastResort: whether it is known not to serve: not ready, or dead.
     @ivar passedOver: see L{tinylb.events.BackendPicked}.
     """
 
-    __slots__ = ("backend", "id", "passedOver", "record", "target", "weight")
+    __slots__ = ("backend", "id", "isLastResort", "passedOver", "record", "target", "weight")
 
     def __init__(
-        self, member: Member, backend: IBackend, record: Record, passedOver: tuple[tuple[str, str], ...]
+        self, member: Member, backend: IBackend, record: Record, isLastResort: bool, passedOver: Reasons
     ) -> None:
         self.id = member.id
         self.target = member.target
         self.weight = member.weight
         self.backend = backend
         self.record = record
+        self.isLastResort = isLastResort
         self.passedOver = passedOver
 
     @property
@@ -132,8 +134,8 @@ class Selection:
         return sum(self.findingOf(member).verdict is Verdict.READY for member in self.backends.members)
 
     def dead(self) -> frozenset[str]:
-        """The targets that are known to be dead."""
-        return self._findings.having(Verdict.DEAD)
+        """The targets whose connections are to end, if there is anything better."""
+        return self._findings.dead()
 
     def passedOver(self) -> list[PassedOver]:
         """Who is passed over at present."""
@@ -191,7 +193,9 @@ class Selection:
                 behind = (*((member.id, self._whyNot(member)) for member in members), *behind)
 
     def _candidate(self, member: Member, passedOver: Reasons) -> Candidate:
-        return Candidate(member, self.backends[member.id], self._registry.record(member.target), passedOver)
+        isLastResort = self.findingOf(member).verdict in (Verdict.NOT_READY, Verdict.DEAD)
+        record = self._registry.record(member.target)
+        return Candidate(member, self.backends[member.id], record, isLastResort, passedOver)
 
     def _passOver(self, member: Member, former: PassedOver | None) -> PassedOver:
         """C{picks} is, until somebody asks, how many picks there were before that."""

@@ -20,7 +20,7 @@ from tinylb.interfaces import IBackend, IHealthCheck
 # What speaks for a verdict; an outcome that speaks against it, and does not change it yet, gives no reason for it.
 _EVIDENCE = {
     Verdict.READY: (Outcome.YES,),
-    Verdict.NOT_READY: (Outcome.NO, Outcome.SILENCE),
+    Verdict.NOT_READY: (Outcome.NO, Outcome.SILENCE, Outcome.UNREACHABLE),
     Verdict.DEAD: (Outcome.UNREACHABLE, Outcome.SILENCE),
 }
 
@@ -36,7 +36,7 @@ class CheckRules:
     @ivar timeout: seconds for one check.
     @ivar rise: good outcomes in a row that it takes; C{fall}: bad ones.
     @ivar backend: who is at a target now, by which it is reached.
-    @ivar tell: is told of each outcome that speaks for the present verdict: target, verdict, why.
+    @ivar tell: is told of each outcome that speaks for the present verdict.
     @ivar answered: is told of each target that gave a good answer.
     """
 
@@ -48,16 +48,23 @@ class CheckRules:
     rise: int
     fall: int
     backend: Callable[[str], IBackend]
-    tell: Callable[[str, Verdict, str], None]
+    tell: Callable[[Checker, Verdict, str], None]
     answered: Callable[[str], None]
 
 
 class Checker:
-    """One check at a time; the next begins when the interval is over, and this one has ended."""
+    """
+    One check at a time; the next begins when the interval is over, and this one has ended.
+
+    @ivar goodAt: when the last good answer came, if nothing else has come since then.
+    @ivar badSince: when the first of the present row of bad checks began.
+    """
 
     def __init__(self, rules: CheckRules, target: str) -> None:
+        self.target = target
+        self.goodAt: float | None = None
+        self.badSince: float | None = None
         self._rules = rules
-        self._target = target
         self._judge = Judge(rules.rise, rules.fall)
         self._running: Deferred[None] | None = None
         self._reach: Reach
@@ -70,9 +77,9 @@ class Checker:
         self._next = None
         rules = self._rules
         started = rules.clock.seconds()
-        self._reach = Reach(rules.backend(self._target))
+        self._reach = Reach(rules.backend(self.target))
         self._timeout = FairTimeout(rules.clock, rules.timeout, self._expired)
-        asked: Deferred[Answer] = maybeDeferred(rules.check.check, self._reach, self._target)
+        asked: Deferred[Answer] = maybeDeferred(rules.check.check, self._reach, self.target)
         self._running = asked.addErrback(self._failed).addCallback(self._ended, started)
 
     def stop(self) -> None:
@@ -119,17 +126,20 @@ class Checker:
         due = started + rules.interval * (0.8 + 0.4 * rules.random())
         self._next = rules.clock.callLater(max(0.0, due - rules.clock.seconds()), self._again)
         if answer.outcome is not Outcome.UNKNOWN:
-            self._conclude(answer)
+            self._conclude(answer, started)
 
     def _again(self) -> None:
         self._reach.close()
         self.start()
 
-    def _conclude(self, answer: Answer) -> None:
+    def _conclude(self, answer: Answer, started: float) -> None:
         rules = self._rules
         verdict = self._judge.hear(answer.outcome)
         if answer.outcome is Outcome.YES:
-            rules.answered(self._target)
+            self.goodAt, self.badSince = rules.clock.seconds(), None
+            rules.answered(self.target)
+        else:
+            self.goodAt, self.badSince = None, started if self.badSince is None else self.badSince
         if answer.outcome in _EVIDENCE[verdict] and not self._isStopped:
             again = ", again and again" if verdict is Verdict.DEAD else ""
-            rules.tell(self._target, verdict, f"check: {answer.why}{again}")
+            rules.tell(self, verdict, f"check: {answer.why}{again}")

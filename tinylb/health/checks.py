@@ -65,14 +65,16 @@ class HealthChecks(Service):
 
     def observe(self, event: Event) -> None:
         """See L{IObserver.observe <tinylb.interfaces.IObserver.observe>}."""
-        self._follow()
+        if self.running:
+            self._follow()
 
     def _follow(self) -> None:
         targets = self._balancer.backends.targets
         for target in self._checkers.keys() - targets:
             self._checkers.pop(target).stop()
         for target in sorted(targets - self._checkers.keys()):
-            if target in self._balancer.backends.targets:  # unless an answer that came at once has changed the set
+            # An answer that comes at once may have changed the set, or stopped all this.
+            if self.running and target in self._balancer.backends.targets and target not in self._checkers:
                 checker = self._checkers[target] = Checker(self._rules, target)
                 checker.start()
 
@@ -81,5 +83,10 @@ class HealthChecks(Service):
         backends = self._balancer.backends
         return next(backends[member.id] for member in backends.members if member.target == target)
 
-    def _tell(self, target: str, verdict: Verdict, why: str) -> None:
-        self._balancer.setVerdict(target, verdict, why, by="checks")
+    def _tell(self, checker: Checker, verdict: Verdict, why: str) -> None:
+        isSparing = verdict is Verdict.DEAD and not self._othersAnswer(checker.badSince or 0.0)
+        self._balancer.setVerdict(checker.target, verdict, why, by="checks", isSparing=isSparing)
+
+    def _othersAnswer(self, since: float) -> bool:
+        """Whether anybody has answered since then. Else it may be this machine that reaches nobody."""
+        return any(other.goodAt is not None and other.goodAt >= since for other in self._checkers.values())

@@ -80,7 +80,7 @@ class ClientTLS:
         try:
             return trust, PrivateCertificate.loadPEM(key + b"\n" + own)
         except Exception as error:  # OpenSSL's own, and whatever else its binding makes of it
-            what = f"not a certificate with the key in {self._key} ({_reason(error)}); PEM is expected"
+            what = f"not a certificate that goes with the key in {self._key} ({_reason(error)}); PEM is expected"
             raise TLSFileError("--check-cert", self._cert, what) from None
 
 
@@ -113,7 +113,6 @@ def _stamp(path: str) -> tuple[int, ...] | None:
 
 def _reason(error: Exception) -> str:
     """OpenSSL's errors are lists of triples, of which the last says something."""
-    try:
+    if error.args and isinstance(error.args[0], list) and error.args[0]:
         return str(error.args[0][-1][-1])
-    except (IndexError, TypeError):
-        return " ".join(str(error).split()) or type(error).__name__
+    return " ".join(str(error).split()) or type(error).__name__
