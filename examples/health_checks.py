@@ -15,9 +15,7 @@ from twisted.application.service import Application, IServiceCollection
 from twisted.internet import reactor as installed
 from twisted.internet.endpoints import serverFromString
 
-from tinylb import BackendSet, LoadBalancerService, TCPBackend, Value
-from tinylb.health import HealthChecks
-from tinylb.health.http import HTTPCheck
+from tinylb import BackendSet, HealthChecks, HTTPCheck, LoadBalancerService, TCPBackend, Value
 
 reactor = cast(Any, installed)
 
@@ -31,7 +29,7 @@ backends = Value(
     )
 )
 service = LoadBalancerService(serverFromString(reactor, "tcp:6447:interface=127.0.0.1"), backends, reactor=reactor)
-checks = HealthChecks(service.balancer, HTTPCheck(reactor, "/"), interval=0.5)
+checks = HealthChecks(service.balancer, HTTPCheck("/"), interval=0.5)
 
 application = Application("checked")
 for each in (service, checks):

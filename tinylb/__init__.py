@@ -20,7 +20,7 @@ from tinylb.events import (
     Verdict,
     VerdictChanged,
 )
-from tinylb.health import HealthChecks, TCPCheck
+from tinylb.health import HealthChecks, HTTPCheck, TCPCheck
 from tinylb.listeners import CannotListen
 from tinylb.policy import LeastConnections, RoundRobin
 from tinylb.providers.file import FileProvider
@@ -40,6 +40,7 @@ __all__ = [
     "DialFailure",
     "EndpointBackend",
     "FileProvider",
+    "HTTPCheck",
     "HealthChecks",
     "LeastConnections",
     "LoadBalancer",

@@ -42,6 +42,8 @@ class Decisions:
         elif isinstance(event, VerdictChanged):
             ended = f"; {counted(event.pairs, 'connection')} ended" if event.pairs else ""
             for id in event.backends:
+                if event.verdict is event.former:
+                    self._forgetLatest(id, event.verdict.value)
                 self._add(id, event.target, event.verdict.value, event.why + ended)
 
     def explain(self) -> list[dict[str, str | None]]:
@@ -51,6 +53,12 @@ class Decisions:
             for each in self._selection.passedOver()
         ]
         return sorted((*present, *self._latest), key=lambda each: each["time"] or "", reverse=True)
+
+    def _forgetLatest(self, backend: str, what: str) -> None:
+        """Another reason for the same replaces the former one: it may be another with each check."""
+        latest = next((each for each in self._latest if each["backend"] == backend), None)
+        if latest is not None and latest["what"] == what:
+            self._latest.remove(latest)
 
     def _add(self, backend: str | None, target: str, what: str, why: str) -> None:
         self._latest.appendleft(_decision(timestamp(), backend, target, what, why))

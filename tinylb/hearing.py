@@ -6,14 +6,13 @@ import socket
 import struct
 from typing import NamedTuple
 
+from tinylb.sockets import PROBES
+
 # struct tcp_info of linux/tcp.h, so far as it is needed: the third and fourth byte are the counts of retransmissions
 # and probes without an answer; of the numbers, the fifth is how many segments are not acknowledged, and the twelfth and
 # thirteenth are how many milliseconds ago data, and an acknowledgement, came in.
 _INFO = struct.Struct("=xxBB4x16xI24xII")
 _TCP_INFO = getattr(socket, "TCP_INFO", None)
-
-# As many as the keepalive of sockets.probe sends, and more than a bad line may well lose.
-ENOUGH = 3
 
 
 class Hearing(NamedTuple):
@@ -42,5 +41,5 @@ def hearing(sock: socket.SocketType) -> Hearing | None:
         retransmits, probes, unacked, data, acknowledgement = _INFO.unpack_from(info)
     except (OSError, struct.error):
         return None
-    isMute = probes >= ENOUGH or (unacked > 0 and retransmits >= ENOUGH)
+    isMute = probes >= PROBES or (unacked > 0 and retransmits >= PROBES)
     return Hearing(min(data, acknowledgement) / 1000, isMute)

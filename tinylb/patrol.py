@@ -9,11 +9,8 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from tinylb.hearing import Hearing
 from tinylb.relay.interface import Side
+from tinylb.sockets import PROBES, probing
 
-# Of twice the keepalive. The kernel would end an idle connection at the whole of it, and not say why.
-SHARE = 0.9
-# In so many steps is a round divided: by so much may somebody be found later.
-STEPS = 24
 # So many are looked at in one turn of the reactor.
 TURN = 200
 PAUSE = 0.005
@@ -46,8 +43,11 @@ class Patrol:
 
     def __init__(self, clock: IReactorTime, keepalive: float) -> None:
         self._clock = clock
-        self._limit = 2 * max(keepalive, 1.0) * SHARE
-        self._step = self._limit / STEPS
+        idle, interval = probing(keepalive)
+        # After the last probe there has to be time for its answer. A whole interval after it the kernel would end an
+        # idle connection by itself, and not say why.
+        self._limit = idle + (PROBES - 1 + 0.6) * interval
+        self._step = 0.1 * interval
         self._isOn = keepalive > 0
         self._beats: dict[int, Beat] = {}
         self._count = 0
@@ -64,9 +64,11 @@ class Patrol:
         if beat is not None:
             del beat[pair]
             self._count -= 1
-            if not self._count and self._call is not None:
-                self._call.cancel()
-                self._call = None
+            if not self._count:
+                self._beats.clear()
+                if self._call is not None:
+                    self._call.cancel()
+                    self._call = None
 
     def _look(self, pair: Watched) -> None:
         silence = None

@@ -17,6 +17,9 @@ Address = Union[IPv4Address, IPv6Address, UNIXAddress]
 
 # Of Linux; the socket module does not name it.
 _TCP_RTO_MAX_MS = 44
+PROBES = 3
+"""So many, without an answer, are enough."""
+
 _DISCARD = struct.pack("ii", 1, 0)
 
 
@@ -109,16 +112,22 @@ def probe(sock: socket.SocketType, keepalive: float) -> None:
     @param keepalive: seconds of silence before the first probe; three follow, each a third of that apart. 0: never.
     """
     if keepalive and sock.family != socket.AF_UNIX:
+        idle, interval = probing(keepalive)
         options = [
-            (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, _whole(keepalive / 3)),
-            (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
+            (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, interval),
+            (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, PROBES),
             (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
         ]
         if hasattr(socket, "TCP_KEEPIDLE"):
-            options.insert(0, (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, _whole(keepalive)))
+            options.insert(0, (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, idle))
         _setOptions(sock, options)
         # Else a peer that has not read for long is asked every two minutes only. Linux can do so from 6.15 on.
-        _setOptions(sock, [(socket.IPPROTO_TCP, _TCP_RTO_MAX_MS, 1000 * min(_whole(keepalive / 3), 120))])
+        _setOptions(sock, [(socket.IPPROTO_TCP, _TCP_RTO_MAX_MS, 1000 * min(interval, 120))])
+
+
+def probing(keepalive: float) -> tuple[int, int]:
+    """Seconds of silence before the first probe, and between two; the kernel has whole ones only."""
+    return _whole(keepalive), _whole(keepalive / 3)
 
 
 def _setOptions(sock: socket.SocketType, options: Iterable[tuple[int, int, int]]) -> None:

@@ -144,7 +144,7 @@ def makeService(options: Options) -> IService:
         maxConnections=most if asked is None else min(asked, most),
         onDown=options["on-down"],
     )
-    checks = healthChecks(reactor, options, balancer.balancer)
+    checks = healthChecks(options, balancer.balancer)
     return Program(reactor, balancer, options["listen"], _process(options), [] if checks is None else [checks])
 
 

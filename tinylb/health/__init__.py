@@ -1,11 +1,12 @@
 """
 Active health checks: a service beside the balancer that asks every target how it is, and tells the balancer.
 
-C{tinylb.health.http} has the checks over HTTP; it needs C{twisted.web}, and for HTTPS the extra C{tls}.
+L{tinylb.health.tls} has what checks over HTTPS need; it comes with the extra C{tls}.
 """
 
 from tinylb.health.checks import HealthChecks
+from tinylb.health.http import HTTPCheck
 from tinylb.health.outcome import Answer, Outcome
 from tinylb.health.tcp import TCPCheck
 
-__all__ = ["Answer", "HealthChecks", "Outcome", "TCPCheck"]
+__all__ = ["Answer", "HTTPCheck", "HealthChecks", "Outcome", "TCPCheck"]

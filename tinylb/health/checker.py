@@ -17,6 +17,9 @@ from tinylb.health.reach import Reach
 from tinylb.health.timeout import FairTimeout
 from tinylb.interfaces import IBackend, IHealthCheck
 
+LONGEST_WHY = 100
+"""Characters of evidence; more is cut off."""
+
 # What speaks for a verdict; an outcome that speaks against it, and does not change it yet, gives no reason for it.
 _EVIDENCE = {
     Verdict.READY: (Outcome.YES,),
@@ -126,7 +129,7 @@ class Checker:
         due = started + rules.interval * (0.8 + 0.4 * rules.random())
         self._next = rules.clock.callLater(max(0.0, due - rules.clock.seconds()), self._again)
         if answer.outcome is not Outcome.UNKNOWN:
-            self._conclude(answer, started)
+            self._conclude(answer._replace(why=_printable(answer.why)), started)
 
     def _again(self) -> None:
         self._reach.close()
@@ -143,3 +146,8 @@ class Checker:
         if answer.outcome in _EVIDENCE[verdict] and not self._isStopped:
             again = ", again and again" if verdict is Verdict.DEAD else ""
             rules.tell(self, verdict, f"check: {answer.why}{again}")
+
+
+def _printable(why: str) -> str:
+    """What others say goes into lines of the log."""
+    return "".join(each if each.isprintable() else "?" for each in why[:LONGEST_WHY])

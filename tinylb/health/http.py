@@ -2,87 +2,119 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from typing import Any, cast
 
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import wrapClientTLS
-from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, IStreamClientEndpoint
-from twisted.internet.protocol import Protocol
+from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import IAddress, IOpenSSLClientConnectionCreator, IStreamClientEndpoint
+from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
-from twisted.web.client import URI, Agent, ResponseFailed
-from twisted.web.http_headers import Headers
-from twisted.web.iweb import IAgent, IAgentEndpointFactory, IResponse
 from zope.interface import implementer
 
 from tinylb.addresses import HostPort, InvalidAddress
+from tinylb.attempt import abandon
 from tinylb.health.outcome import Answer, Outcome
 from tinylb.interfaces import IHealthCheck
 
 # It knows us, or it would not ask for a password: https://www.rfc-editor.org/rfc/rfc9110#section-15.5.2
 _ALIVE = frozenset((401, 403))
-_HEADERS = Headers({b"User-Agent": [b"tinylb"]})
+# A status line, after interim answers (RFC 9110, section 15.2), of which 101 is none.
+_INTERIM = rb"HTTP/1\.[01] 1(?!01)\d\d[^\n]*\n(?:[^\r\n]+\r?\n)*\r?\n"
+_STATUS = re.compile(rb"(?:%b)*HTTP/1\.[01] (101|[2-5]\d\d)[ \r\n]" % _INTERIM)
+# So much may come before it.
+_MOST = 1 << 13
 
 
 @implementer(IHealthCheck)
 class HTTPCheck:
     """
-    Gets a path. Statuses below 400 are good answers, and so are 401 and 403; any other is a bad one.
+    Gets a path. Statuses below 400 are good answers, and so are 401 and 403; any other is a bad one, and so is whatever
+    is not HTTP/1.
 
-    @param reactor: has the time.
     @param path: begins with a slash.
     @param tls: gives what TLS needs for a host, as L{ClientTLS <tinylb.health.tls.ClientTLS>} does; L{None} for HTTP in
         the clear.
     """
 
-    def __init__(
-        self, reactor: Any, path: str, tls: Callable[[str], IOpenSSLClientConnectionCreator] | None = None
-    ) -> None:
-        self._reactor = reactor
-        self._path = path.encode("ascii")
+    def __init__(self, path: str, tls: Callable[[str], IOpenSSLClientConnectionCreator] | None = None) -> None:
+        self._path = path
         self._tls = tls
 
     def check(self, endpoint: IStreamClientEndpoint, target: str) -> Deferred[Answer]:
         """See L{IHealthCheck.check}."""
         host, netloc = _hostOf(target)
-        scheme = b"http"
         if self._tls is not None:
-            endpoint, scheme = wrapClientTLS(self._tls(host), endpoint), b"https"
-        agent = cast(IAgent, Agent.usingEndpointFactory(self._reactor, _Always(endpoint)))
-        uri = b"%b://%b%b" % (scheme, netloc.encode(), self._path)
-        return agent.request(b"GET", uri, _HEADERS).addCallbacks(_heard, _explainAll)
+            endpoint = wrapClientTLS(self._tls(host), endpoint)
+        lines = (f"GET {self._path} HTTP/1.1", f"Host: {netloc}", "User-Agent: tinylb", "Connection: close", "", "")
+        question = "\r\n".join(lines).encode("ascii", "replace")
+        return endpoint.connect(_Questions(question)).addCallback(_answerOf)
 
 
-@implementer(IAgentEndpointFactory)
-class _Always:
-    """The way to the backend is known, whatever the URI says."""
+class _Question(Protocol):
+    """Asks, and hears no more than the status: whatever else a server has to say, it may be without an end."""
 
-    def __init__(self, endpoint: IStreamClientEndpoint) -> None:
-        self._endpoint = endpoint
-
-    def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:
-        return self._endpoint
-
-
-class _Enough(Protocol):
-    """The status is all that matters."""
+    def __init__(self, question: bytes) -> None:
+        self.answer: Deferred[Answer] = Deferred(lambda _: abandon(self))
+        self._question = question
+        self._heard = b""
 
     def connectionMade(self) -> None:
         assert self.transport is not None
+        self.transport.write(self._question)
+
+    def dataReceived(self, data: bytes) -> None:
+        if self.answer.called:
+            return
+        self._heard += data[:_MOST]
+        found = _STATUS.match(self._heard)
+        if found:
+            status = int(found[1])
+            isGood = status < 400 or status in _ALIVE
+            self._conclude(Answer(Outcome.YES if isGood else Outcome.NO, f"HTTP {status}"))
+        elif len(self._heard) >= _MOST:
+            self._conclude(Answer(Outcome.NO, "what it says is not HTTP"))
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        if self.answer.called:
+            return
+        if not reason.check(ConnectionDone):
+            self.answer.callback(Answer(Outcome.NO, _wording(reason)))
+        elif self._heard:
+            self.answer.callback(Answer(Outcome.NO, "what it says is not HTTP"))
+        else:
+            self.answer.callback(Answer(Outcome.NO, "it closes the connection without an answer"))
+
+    def _conclude(self, answer: Answer) -> None:
+        assert self.transport is not None
         self.transport.loseConnection()
+        self.answer.callback(answer)
 
 
-def _heard(response: IResponse) -> Answer:
-    response.deliverBody(_Enough())
-    isGood = response.code < 400 or response.code in _ALIVE
-    return Answer(Outcome.YES if isGood else Outcome.NO, f"HTTP {response.code}")
+class _Questions(Factory):
+    noisy = False
+
+    def __init__(self, question: bytes) -> None:
+        self._question = question
+
+    def buildProtocol(self, addr: IAddress | None) -> _Question:
+        return _Question(self._question)
 
 
-def _explainAll(failure: Failure) -> Failure:
-    """Of the failures within a failure, the one that says what happened."""
-    while isinstance(failure.value, ResponseFailed) and failure.value.reasons:
-        failure = failure.value.reasons[0]
-    return failure
+def _answerOf(question: object) -> Deferred[Answer]:
+    assert isinstance(question, _Question), "the factory has built it"
+    return question.answer
+
+
+def _wording(reason: Failure) -> str:
+    """OpenSSL's errors are lists of triples; the one about names is an object that spells out all it knows."""
+    error: BaseException = reason.value  # type: ignore[assignment]
+    if error.args and isinstance(error.args[0], list) and error.args[0]:
+        return f"TLS: {error.args[0][-1][-1]}"
+    if type(error).__name__ == "VerificationError":
+        return "TLS: the certificate is for another host"
+    return "it cuts the connection without an answer"
 
 
 def _hostOf(target: str) -> tuple[str, str]:

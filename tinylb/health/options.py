@@ -8,6 +8,7 @@ from typing import Any
 
 from tinylb.balancer import LoadBalancer
 from tinylb.health.checks import HealthChecks
+from tinylb.health.http import HTTPCheck
 from tinylb.health.tcp import TCPCheck
 from tinylb.interfaces import IHealthCheck
 from tinylb.usage import count, seconds, wrongUsage
@@ -24,7 +25,8 @@ PARAMETERS = [
     ["on-down", None, "abort", "What becomes of the open connections of a dead backend: abort or keep."],
 ]
 
-_KIND = re.compile(r"tcp|(https?):(/[!-~]*)")
+# Two slashes begin a URL, whose host would be asked of every backend.
+_KIND = re.compile(r"tcp|(https?):(/(?!/)[!-~]*)")
 _FILES = ("check-ca", "check-cert", "check-key")
 
 
@@ -48,13 +50,13 @@ def checkOptions(options: MutableMapping[str, Any]) -> None:
         raise wrongUsage(f"--check-key {options['check-key']}: the certificate is missing; add --check-cert FILE")
 
 
-def healthChecks(reactor: Any, options: MutableMapping[str, Any], balancer: LoadBalancer) -> HealthChecks | None:
+def healthChecks(options: MutableMapping[str, Any], balancer: LoadBalancer) -> HealthChecks | None:
     """What was asked for; L{None} where nothing was."""
     if options["check"] is None:
         return None
     return HealthChecks(
         balancer,
-        _check(reactor, options),
+        _check(options),
         interval=options["check-interval"],
         timeout=options["check-timeout"],
         rise=options["rise"],
@@ -62,19 +64,17 @@ def healthChecks(reactor: Any, options: MutableMapping[str, Any], balancer: Load
     )
 
 
-def _check(reactor: Any, options: MutableMapping[str, Any]) -> IHealthCheck:
+def _check(options: MutableMapping[str, Any]) -> IHealthCheck:
     if options["check"] == "tcp":
         return TCPCheck()
     scheme, path = options["check"].split(":", 1)
-    from tinylb.health.http import HTTPCheck  # with all of twisted.web, which nobody else needs
-
     if scheme == "http":
-        return HTTPCheck(reactor, path)
+        return HTTPCheck(path)
     try:
         from tinylb.health.tls import ClientTLS, TLSFileError
     except ImportError as error:
         raise wrongUsage(f"--check {options['check']}: {error}; pip install 'tinylb[tls]' for TLS") from None
     try:
-        return HTTPCheck(reactor, path, ClientTLS(*(options[name] for name in _FILES)))
+        return HTTPCheck(path, ClientTLS(*(options[name] for name in _FILES)))
     except TLSFileError as error:
         raise wrongUsage(str(error)) from None

@@ -9,6 +9,8 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from tinylb.clock import LATE
 
 PARTS = 5
+# So many parts are the most, late or not: a process may be busy for ever.
+MOST_PARTS = 25
 
 
 class FairTimeout:
@@ -28,6 +30,7 @@ class FairTimeout:
         self._left = PARTS
         self.isRunning = True
         self._due = clock.seconds()
+        self._parts = 0
         self._call: IDelayedCall
         self._wait()
 
@@ -41,9 +44,10 @@ class FairTimeout:
         self._call = self._clock.callLater(self._part, self._partIsOver)
 
     def _partIsOver(self) -> None:
+        self._parts += 1
         if self._clock.seconds() - self._due < LATE:
             self._left -= 1
-        if self._left:
+        if self._left and self._parts < MOST_PARTS:
             self._wait()
         else:
             self.isRunning = False

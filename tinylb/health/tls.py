@@ -6,9 +6,11 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
+from OpenSSL.crypto import FILETYPE_PEM
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.internet.ssl import (
     Certificate,
+    KeyPair,
     PrivateCertificate,
     optionsForClientTLS,
     platformTrust,
@@ -78,10 +80,13 @@ class ClientTLS:
         if b"ENCRYPTED" in key:  # OpenSSL would ask whoever sits at the terminal
             raise TLSFileError("--check-key", self._key, "is encrypted; a key without a passphrase is expected")
         try:
-            return trust, PrivateCertificate.loadPEM(key + b"\n" + own)
+            certificate, pair = Certificate.loadPEM(own), KeyPair.load(key, FILETYPE_PEM)
         except Exception as error:  # OpenSSL's own, and whatever else its binding makes of it
-            what = f"not a certificate that goes with the key in {self._key} ({_reason(error)}); PEM is expected"
+            what = f"not a certificate, or {self._key} not a key ({_reason(error)}); PEM is expected"
             raise TLSFileError("--check-cert", self._cert, what) from None
+        if not pair.matches(certificate.getPublicKey()):
+            raise TLSFileError("--check-cert", self._cert, f"does not go with the key in {self._key}")
+        return trust, PrivateCertificate.fromCertificateAndKeyPair(certificate, pair)
 
 
 def _certificates(path: str) -> list[Certificate]:
