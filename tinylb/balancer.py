@@ -146,9 +146,7 @@ class LoadBalancer(Factory):
         """
         self._pool.replace(backends)
 
-    def setVerdict(
-        self, target: str, verdict: Verdict, why: str, *, by: str = "application", isSparing: bool = False
-    ) -> None:
+    def setVerdict(self, target: str, verdict: Verdict, why: str, *, by: str = "application") -> None:
         """
         Somebody has found out how a target is. It gets new connections as its verdict prefers it;
         those of a dead one are aborted, unless nothing else is usable. A target that is not in
@@ -156,9 +154,12 @@ class LoadBalancer(Factory):
 
         @param by: who says so. What several say stands side by side, and the worst of it counts; what is learnt from
             dialling is one of them.
-        @param isSparing: of a dead one, that its connections had better stay for now.
         """
-        self._pool.judge(target, Finding(verdict, why, isSparing=isSparing), by=by)
+        self.judge(target, Finding(verdict, why), by=by)
+
+    def judge(self, target: str, finding: Finding, *, by: str) -> None:
+        """The same as L{setVerdict}, for whoever knows more than that."""
+        self._pool.judge(target, finding, by=by)
 
     def answered(self, target: str) -> None:
         """Somebody has reached a target in another way: if it rests, it may be tried again now."""

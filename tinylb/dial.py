@@ -7,7 +7,7 @@ from twisted.internet.interfaces import IAddress, IDelayedCall, IProtocol, IProt
 from twisted.python.failure import Failure
 
 from tinylb.attempt import Attempt, State, abandon
-from tinylb.events import BackendPicked, BackendRecovered, DialFailed, DialFailure
+from tinylb.events import SILENT, BackendPicked, BackendRecovered, DialFailed, DialFailure
 from tinylb.failures import AllFailed, DialCancelled, DialTimeout, NoBackends, explain
 from tinylb.search import Connected, DialRules, Seeker
 from tinylb.selection import Candidate
@@ -18,8 +18,9 @@ ATTEMPTS_PER_CLIENT = 4
 
 # A client waits for so many attempt delays for a backend that may be well, before it tries one that is known not to be.
 RELUCTANCE = 5
+# So many for a backend that another client is trying already.
+MANNERS = 2
 
-_SILENT = (DialFailure.OVERTAKEN, DialFailure.TIMEOUT)
 # Looking a member up in its enumeration would be felt here.
 _TRYING, _CLAIMED, _OVER = State.TRYING, State.CLAIMED, State.OVER
 
@@ -144,12 +145,15 @@ class Dial:
     def _pick(self) -> Candidate | None:
         """
         Where an attempt has failed, one client at a time tries again, and the others go elsewhere; unless there is
-        nowhere else.
+        nowhere else, or that comes to nothing either.
         """
         selection, room = self._rules.selection, self._rules.room
-        if self._attempts:
-            return selection.pick(self.tried, self._isFree)
-        return selection.pick(self.tried, room.isFree) or selection.pick(self.tried, room.hasRoom)
+        if not self._attempts:
+            return selection.pick(self.tried, room.isFree) or selection.pick(self.tried, room.hasRoom)
+        choice = selection.pick(self.tried, self._isFree)
+        if choice is None and self._hasWaited(next(reversed(self._attempts)), MANNERS):
+            choice = selection.pick(self.tried, lambda each: self._isAcceptable(each) and room.hasRoom(each))
+        return choice
 
     def _isFree(self, candidate: Candidate) -> bool:
         """Whether to try this one beside what is under way, if there is anything."""
@@ -159,8 +163,12 @@ class Dial:
         """A backend that says no may be faster than one that is well."""
         if not candidate.isLastResort:
             return True
-        latest = self._rules.clock.seconds() - RELUCTANCE * self._rules.attemptDelay
-        return all(each.candidate.isLastResort or each.started <= latest for each in self._attempts)
+        return all(each.candidate.isLastResort or self._hasWaited(each, RELUCTANCE) for each in self._attempts)
+
+    def _hasWaited(self, attempt: Attempt, delays: int) -> bool:
+        """Whether an attempt has been under way for so many attempt delays, or for a good part of all the time."""
+        rules = self._rules
+        return rules.clock.seconds() - attempt.started >= min(delays * rules.attemptDelay, rules.timeout / 2)
 
     def _try(self, candidate: Candidate) -> Attempt:
         rules = self._rules
@@ -247,7 +255,7 @@ class Dial:
         candidate = attempt.candidate
         record = candidate.record
         isEvidence = kind is not DialFailure.LOCAL
-        if kind in _SILENT:  # one packet may be lost where others come through
+        if kind in SILENT:  # one packet may be lost where others come through
             isEvidence = record.reached == attempt.reachedBefore
         if isEvidence:
             record.isSuspect = True

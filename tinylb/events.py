@@ -52,6 +52,10 @@ class DialFailure(Enum):
     OTHER = "other"
 
 
+SILENT = frozenset((DialFailure.OVERTAKEN, DialFailure.TIMEOUT))
+"""Those without an answer."""
+
+
 @dataclass(frozen=True)
 class BackendsReplaced:
     """

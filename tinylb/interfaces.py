@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClientEndpoint
 
     from tinylb.events import Event
-    from tinylb.health.outcome import Answer
+    from tinylb.health.answer import Answer
 
 
 class IBackend(Interface):

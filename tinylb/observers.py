@@ -26,12 +26,15 @@ class Observers(MutableSequence[IObserver]):
     """
     A list of observers. Events are told in the order in which they happened, also when an observer
     itself makes something happen, and an observer that raises keeps nobody else from hearing.
+
+    @param organs: are told as well, after the others, and are not in the list: it is the user's.
     """
 
     _log = Logger()
 
-    def __init__(self, observers: Iterable[IObserver] = ()) -> None:
+    def __init__(self, observers: Iterable[IObserver] = (), *, organs: Iterable[IObserver] = ()) -> None:
         self._observers = list(observers)
+        self._organs = tuple(organs)
         self._untold: deque[Event] = deque()
         self._holding = False
         self._unheard: set[object] = set()
@@ -96,12 +99,12 @@ class Observers(MutableSequence[IObserver]):
 
     def _isHeard(self, kind: object) -> bool:
         try:
-            return any(_hears(observer, kind) for observer in self._observers)
+            return any(_hears(observer, kind) for observer in (*self._observers, *self._organs))
         except Exception:
             return True  # that observer is asked once more when it is told, and what it raises is logged
 
     def _tellNow(self, event: Event) -> None:
-        for observer in tuple(self._observers):
+        for observer in (*self._observers, *self._organs):
             try:
                 if _hears(observer, type(event)):
                     observer.observe(event)

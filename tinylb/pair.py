@@ -116,8 +116,8 @@ class Pair:
         """See L{Lasting <tinylb.late.Lasting>}. What lives so long is looked after."""
         self._isArmed = True
         self._relay.probe(self._rules.keepalive)
-        self._rules.patrol.add(self)
         self._setTimer()
+        self._rules.patrol.add(self)
 
     def abort(self, reason: CloseReason) -> bool:
         """

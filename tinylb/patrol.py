@@ -52,6 +52,7 @@ class Patrol:
         self._beats: dict[int, Beat] = {}
         self._count = 0
         self._call: IDelayedCall | None = None
+        self._next = 0
 
     def add(self, pair: Watched) -> None:
         """From now on a pair is looked after, until it is removed."""
@@ -87,23 +88,29 @@ class Patrol:
         pair.beat = self._beats.setdefault(number, {})
         pair.beat[pair] = None
         self._count += 1
+        self._callFor(number)
+
+    def _callFor(self, number: int) -> None:
+        """Go round at the time of a beat, if not before."""
+        delay = max(PAUSE, number * self._step - self._clock.seconds())
         if self._call is None:
-            self._call = self._clock.callLater(self._step, self._goRound)
+            self._call = self._clock.callLater(delay, self._goRound)
+        elif number < self._next:
+            self._call.reset(delay)
+        else:
+            return
+        self._next = number
 
     def _goRound(self) -> None:
         """Look at those whose time has come; if they are many, at some now and at the others in a moment."""
         self._call = None
-        now = int(self._clock.seconds() / self._step)
+        # A beat is called at its time; the sum of a time and a delay may be a little less.
+        now = int(self._clock.seconds() / self._step + 0.5)
         beats = (beat for number, beat in sorted(self._beats.items()) if number <= now)
-        due = tuple(islice(chain.from_iterable(beats), TURN))
-        for pair in due:
+        for pair in tuple(islice(chain.from_iterable(beats), TURN)):
             if pair.beat is not None:  # nothing that was just done has ended it
                 self.remove(pair)
                 self._look(pair)
         self._beats = {number: beat for number, beat in self._beats.items() if beat}
-        if self._count:
-            pause = PAUSE if len(due) == TURN else self._step
-            if self._call is None:
-                self._call = self._clock.callLater(pause, self._goRound)
-            else:
-                self._call.reset(pause)
+        if self._beats:
+            self._callFor(min(self._beats))

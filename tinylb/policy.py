@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
+from math import inf
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -91,15 +92,18 @@ def _pickSmoothly(candidates: Sequence[ICandidate], state: Cursor) -> tuple[ICan
     total = sum(map(_weight, candidates))
     credits: dict[str, int] = {}
     choice = candidates[0]
-    most = -3 * total
+    most: float = -inf
     for candidate in candidates:
         id = candidate.id
         credit = former[id] if id in former else away[id].credit if id in away else 0
-        # In a set that stays it never gets to these bounds; in others nobody has to wait for long.
-        credits[id] = credit = max(-2 * total, min(2 * total, credit + candidate.weight))
+        credits[id] = credit = credit + candidate.weight
         if credit > most:
             most, choice = credit, candidate
     credits[choice.id] -= total
+    most = max(map(abs, credits.values()))
+    if most > 2 * total:
+        # Not in a set that stays. In one that shrinks nobody is to wait for those who are gone.
+        credits = {id: int(credit * 2 * total / most) for id, credit in credits.items()}
     if away or len(credits) < len(former) or any(id not in credits for id in former):
         away = {id: each for id, each in away.items() if id not in credits and number - each.seen <= MEMORY}
         away.update((id, Away(credit, state.number)) for id, credit in former.items() if id not in credits)

@@ -38,7 +38,7 @@ class Pool:
         self.rests = Rests(clock, random, self.judge)
         self._log = LogObserver(clock)
         self._decisions = Decisions(self.selection)
-        self.observers = Observers([self._log, self._decisions, self.rests])
+        self.observers = Observers([self._log], organs=(self._decisions, self.rests))
         self._endsTheDead = onDown == "abort"
 
     def replace(self, backends: BackendSet) -> None:

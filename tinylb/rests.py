@@ -9,7 +9,7 @@ from typing import Protocol
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from zope.interface import implementer
 
-from tinylb.events import BackendRecovered, DialFailed, Event, TargetRemoved, Verdict
+from tinylb.events import SILENT, BackendRecovered, DialFailed, Event, TargetRemoved, Verdict
 from tinylb.findings import Finding
 from tinylb.interfaces import ISelectiveObserver
 
@@ -30,11 +30,13 @@ class Rest:
 
     @ivar failures: how many rests there have been without a success between them.
     @ivar why: what failed.
+    @ivar isSilent: whether what failed was no answer in time, and not an error.
     @ivar call: ends it; L{None} once it has ended, and the target is tried again.
     """
 
     failures: int = 0
     why: str = ""
+    isSilent: bool = False
     call: IDelayedCall | None = None
 
 
@@ -62,7 +64,7 @@ class Rests:
         """See L{IObserver.observe <tinylb.interfaces.IObserver.observe>}."""
         if isinstance(event, DialFailed):
             if event.isEvidence:
-                self._failed(event.target, event.why)
+                self._failed(event.target, event.why, event.kind in SILENT)
         elif isinstance(event, BackendRecovered):
             if self._forget(event.target):
                 self._judge(event.target, Finding(Verdict.READY, "it accepts connections again"), by="dials")
@@ -71,25 +73,32 @@ class Rests:
             self._judge(event.target, Finding(), by="dials")
 
     def answered(self, target: str) -> None:
-        """Somebody else has reached the target: it need not rest any longer to be tried again."""
+        """
+        Somebody else has reached the target: it need not rest any longer to be tried again. Unless it was too slow for
+        clients; others may be more patient.
+        """
         rest = self._rests.get(target)
-        if rest is not None and rest.call is not None:
-            rest.call.cancel()
-            self._over(target, rest)
+        if rest is not None and not rest.isSilent:
+            self._end(target, rest)
 
     def close(self) -> None:
         """All rests are over; nothing is scheduled any more."""
-        for target in tuple(self._rests):
-            self.answered(target)
+        for target, rest in tuple(self._rests.items()):
+            self._end(target, rest)
 
-    def _failed(self, target: str, why: str) -> None:
+    def _end(self, target: str, rest: Rest) -> None:
+        if rest.call is not None:
+            rest.call.cancel()
+            self._over(target, rest)
+
+    def _failed(self, target: str, why: str, isSilent: bool) -> None:
         rest = self._rests.setdefault(target, Rest())
         if rest.call is not None:
             return
         least = min(SHORTEST * 2 ** min(rest.failures, 10), LONGEST)
         seconds = least * (1 + self._random() / 2)
         rest.failures += 1
-        rest.why = why
+        rest.why, rest.isSilent = why, isSilent
         if self._judge(target, Finding(Verdict.RESTING, f"{why}; it rests for {seconds:.1f} s"), by="dials"):
             rest.call = self._clock.callLater(seconds, self._over, target, rest)
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import struct
+import sys
 from collections.abc import Iterable
 from typing import Any, Union
 
@@ -122,7 +123,8 @@ def probe(sock: socket.SocketType, keepalive: float) -> None:
             options.insert(0, (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, idle))
         _setOptions(sock, options)
         # Else a peer that has not read for long is asked every two minutes only. Linux can do so from 6.15 on.
-        _setOptions(sock, [(socket.IPPROTO_TCP, _TCP_RTO_MAX_MS, 1000 * min(interval, 120))])
+        if sys.platform == "linux":
+            _setOptions(sock, [(socket.IPPROTO_TCP, _TCP_RTO_MAX_MS, 1000 * min(interval, 120))])
 
 
 def probing(keepalive: float) -> tuple[int, int]:

@@ -4,9 +4,9 @@ Active health checks: a service beside the balancer that asks every target how i
 L{tinylb.health.tls} has what checks over HTTPS need; it comes with the extra C{tls}.
 """
 
+from tinylb.health.answer import Answer, Outcome
 from tinylb.health.checks import HealthChecks
 from tinylb.health.http import HTTPCheck
-from tinylb.health.outcome import Answer, Outcome
 from tinylb.health.tcp import TCPCheck
 
 __all__ = ["Answer", "HTTPCheck", "HealthChecks", "Outcome", "TCPCheck"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -11,8 +12,8 @@ from twisted.python.failure import Failure
 
 from tinylb.events import DialFailure, Verdict
 from tinylb.failures import explain
+from tinylb.health.answer import Answer, Outcome
 from tinylb.health.judge import Judge
-from tinylb.health.outcome import Answer, Outcome
 from tinylb.health.reach import Reach
 from tinylb.health.timeout import FairTimeout
 from tinylb.interfaces import IBackend, IHealthCheck
@@ -24,7 +25,7 @@ LONGEST_WHY = 100
 _EVIDENCE = {
     Verdict.READY: (Outcome.YES,),
     Verdict.NOT_READY: (Outcome.NO, Outcome.SILENCE, Outcome.UNREACHABLE),
-    Verdict.DEAD: (Outcome.UNREACHABLE, Outcome.SILENCE),
+    Verdict.DEAD: tuple(Outcome),  # one that answers is not to lose its connections, though it is not trusted yet
 }
 
 
@@ -59,14 +60,14 @@ class Checker:
     """
     One check at a time; the next begins when the interval is over, and this one has ended.
 
-    @ivar goodAt: when the last good answer came, if nothing else has come since then.
-    @ivar badSince: when the first of the present row of bad checks began.
+    @ivar unheard: of the last checks in a row in which nothing was heard, when each began; no more than condemn a target.
     """
 
     def __init__(self, rules: CheckRules, target: str) -> None:
         self.target = target
-        self.goodAt: float | None = None
-        self.badSince: float | None = None
+        self.unheard: deque[float] = deque(maxlen=rules.fall)
+        self._goodFrom: float | None = None
+        self._goodUntil = 0.0
         self._rules = rules
         self._judge = Judge(rules.rise, rules.fall)
         self._running: Deferred[None] | None = None
@@ -94,6 +95,10 @@ class Checker:
         if self._running is not None:
             self._running.cancel()
         self._reach.close()
+
+    def wasGoodAt(self, time: float) -> bool:
+        """Whether it gave good answers before that and ever since, and there was one since."""
+        return self._goodFrom is not None and self._goodFrom <= time <= self._goodUntil
 
     def _expired(self) -> None:
         assert self._running is not None, "the timeout is cancelled with the end of the check"
@@ -139,13 +144,20 @@ class Checker:
         rules = self._rules
         verdict = self._judge.hear(answer.outcome)
         if answer.outcome is Outcome.YES:
-            self.goodAt, self.badSince = rules.clock.seconds(), None
+            self._goodFrom = started if self._goodFrom is None else self._goodFrom
+            self._goodUntil = rules.clock.seconds()
             rules.answered(self.target)
         else:
-            self.goodAt, self.badSince = None, started if self.badSince is None else self.badSince
+            self._goodFrom = None
+        if answer.outcome in (Outcome.YES, Outcome.NO):
+            self.unheard.clear()
+        else:
+            self.unheard.append(started)
         if answer.outcome in _EVIDENCE[verdict] and not self._isStopped:
-            again = ", again and again" if verdict is Verdict.DEAD else ""
-            rules.tell(self, verdict, f"check: {answer.why}{again}")
+            often = ""
+            if verdict is Verdict.DEAD:
+                often = ", again and again" if self.unheard else ", though not often enough yet"
+            rules.tell(self, verdict, f"check: {answer.why}{often}")
 
 
 def _printable(why: str) -> str:

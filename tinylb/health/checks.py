@@ -10,6 +10,7 @@ from zope.interface import implementer
 
 from tinylb.balancer import LoadBalancer
 from tinylb.events import BackendsReplaced, Event, Verdict
+from tinylb.findings import Finding
 from tinylb.health.checker import Checker, CheckRules
 from tinylb.interfaces import IBackend, IHealthCheck, ISelectiveObserver
 
@@ -25,6 +26,7 @@ class HealthChecks(Service):
     @param timeout: seconds that a check may take.
     @param rise: how many good answers in a row make a target ready again.
     @param fall: how many bad ones in a row make it not ready, or dead; see L{Judge <tinylb.health.judge.Judge>}.
+    @param name: tells apart the services that check one balancer: what they find stands side by side.
     @param random: gives numbers in [0, 1), for jitter.
     """
 
@@ -39,9 +41,11 @@ class HealthChecks(Service):
         timeout: float = 1.0,
         rise: int = 2,
         fall: int = 3,
+        name: str = "checks",
         random: Callable[[], float] = systemRandom.random,
     ) -> None:
         self._balancer = balancer
+        self._name = name
         self._checkers: dict[str, Checker] = {}
         self._rules = CheckRules(
             balancer.clock, check, random, interval, timeout, rise, fall, self._backendAt, self._tell, balancer.answered
@@ -84,9 +88,13 @@ class HealthChecks(Service):
         return next(backends[member.id] for member in backends.members if member.target == target)
 
     def _tell(self, checker: Checker, verdict: Verdict, why: str) -> None:
-        isSparing = verdict is Verdict.DEAD and not self._othersAnswer(checker.badSince or 0.0)
-        self._balancer.setVerdict(checker.target, verdict, why, by="checks", isSparing=isSparing)
+        isSparing = verdict is Verdict.DEAD and not self._othersAnswer(checker)
+        self._balancer.judge(checker.target, Finding(verdict, why, isSparing=isSparing), by=self._name)
 
-    def _othersAnswer(self, since: float) -> bool:
-        """Whether anybody has answered since then. Else it may be this machine that reaches nobody."""
-        return any(other.goodAt is not None and other.goodAt >= since for other in self._checkers.values())
+    def _othersAnswer(self, checker: Checker) -> bool:
+        """
+        Whether anybody gave good answers all the while that nothing was heard of this one. Else it may be this machine
+        that reached nobody.
+        """
+        since = checker.unheard
+        return bool(since) and any(other.wasGoodAt(since[0]) for other in self._checkers.values())

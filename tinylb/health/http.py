@@ -15,7 +15,7 @@ from zope.interface import implementer
 
 from tinylb.addresses import HostPort, InvalidAddress
 from tinylb.attempt import abandon
-from tinylb.health.outcome import Answer, Outcome
+from tinylb.health.answer import Answer, Outcome
 from tinylb.interfaces import IHealthCheck
 
 # It knows us, or it would not ask for a password: https://www.rfc-editor.org/rfc/rfc9110#section-15.5.2

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tinylb.events import Verdict
-from tinylb.health.outcome import Outcome
+from tinylb.health.answer import Outcome
 
 # A server that is only slow must not lose its connections: silence has to last so many times longer.
 SILENT_TO_DEATH = 3

@@ -7,7 +7,7 @@ from twisted.internet.interfaces import IProtocol, IStreamClientEndpoint
 from twisted.internet.protocol import Factory, Protocol
 from zope.interface import implementer
 
-from tinylb.health.outcome import Answer, Outcome
+from tinylb.health.answer import Answer, Outcome
 from tinylb.interfaces import IHealthCheck
 
 
