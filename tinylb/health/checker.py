@@ -60,7 +60,7 @@ class Checker:
     """
     One check at a time; the next begins when the interval is over, and this one has ended.
 
-    @ivar unheard: of the last checks in a row in which nothing was heard, when each began; no more than condemn a target.
+    @ivar unheard: of the last checks in a row in which nothing was heard, when each began; as many as condemn a target.
     """
 
     def __init__(self, rules: CheckRules, target: str) -> None:
