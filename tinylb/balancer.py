@@ -162,7 +162,7 @@ class LoadBalancer(Factory):
         self._pool.judge(target, finding, by=by)
 
     def answered(self, target: str) -> None:
-        """Somebody has reached a target in another way: if it rests, it may be tried again now."""
+        """Somebody has reached a target in another way. If it rests because it refused clients, it rests no longer."""
         self._pool.rests.answered(target)
 
     def describe(self) -> dict[str, Any]:

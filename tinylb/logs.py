@@ -21,6 +21,7 @@ from tinylb.events import (
 from tinylb.interfaces import ISelectiveObserver
 from tinylb.wording import counted, named
 
+_ORDER = list(Verdict)
 # A client that went away, or met a stop, is nobody's trouble.
 _SILENT = frozenset((CloseReason.CLIENT_RESET, CloseReason.STOPPING))
 
@@ -122,7 +123,7 @@ class LogObserver:
         )
 
     def _logVerdict(self, event: VerdictChanged) -> None:
-        isGood = event.verdict is Verdict.READY
+        isGood = _ORDER.index(event.verdict) < _ORDER.index(event.former)
         others = f"{event.ready} ready" if event.ready else "nobody is ready, so all are tried"
         self._log.emit(
             LogLevel.info if isGood else LogLevel.warn,

@@ -40,6 +40,7 @@ class Pool:
         self._decisions = Decisions(self.selection)
         self.observers = Observers([self._log], organs=(self._decisions, self.rests))
         self._endsTheDead = onDown == "abort"
+        self._hasReady = False
 
     def replace(self, backends: BackendSet) -> None:
         """Make another set the current one. In the same turn everything at targets that are gone is ended."""
@@ -70,7 +71,7 @@ class Pool:
         with self.observers.held():
             former = self.selection.finding(target).verdict
             if self.selection.setFinding(target, finding, by):
-                ended = self._abortTheDead()
+                ended = self._abortTheDead(target)
                 self._tell(target, former, ended.pop(target, 0))
                 self._tellOfTheDead(ended)
         return target in self.selection.backends.targets
@@ -93,12 +94,21 @@ class Pool:
         self.rests.close()
         self._log.close()
 
-    def _abortTheDead(self) -> dict[str, int]:
-        """Those that were spared for want of anything better go as soon as there is something."""
-        if not self._endsTheDead or not self.selection.ready():
+    def _abortTheDead(self, news: str | None = None) -> dict[str, int]:
+        """
+        Those that were spared for want of anything better go as soon as there is something.
+
+        @param news: the target that is known to be dead now, if it is.
+        """
+        hadReady, self._hasReady = self._hasReady, self.selection.ready() > 0
+        if not self._endsTheDead or not self._hasReady:
             return {}
-        dead = self.selection.dead()
-        return {target: self.registry.abortPairs(target, CloseReason.TARGET_DEAD) for target in dead}
+        ended = {}
+        for target in self.selection.dead():
+            if target == news or not hadReady:
+                ended[target] = self.registry.abortPairs(target, CloseReason.TARGET_DEAD)
+                self.registry.abortAttempts(target, CloseReason.TARGET_DEAD)
+        return ended
 
     def _tellOfTheDead(self, ended: dict[str, int]) -> None:
         for target, pairs in ended.items():

@@ -74,22 +74,20 @@ class Rests:
 
     def answered(self, target: str) -> None:
         """
-        Somebody else has reached the target: it need not rest any longer to be tried again. Unless it was too slow for
+        Somebody else has reached the target, so that what failed need not fail again. Unless it was too slow for
         clients; others may be more patient.
         """
         rest = self._rests.get(target)
         if rest is not None and not rest.isSilent:
-            self._end(target, rest)
+            self._forget(target)
+            self._judge(target, Finding(Verdict.READY, "it can be reached again"), by="dials")
 
     def close(self) -> None:
         """All rests are over; nothing is scheduled any more."""
         for target, rest in tuple(self._rests.items()):
-            self._end(target, rest)
-
-    def _end(self, target: str, rest: Rest) -> None:
-        if rest.call is not None:
-            rest.call.cancel()
-            self._over(target, rest)
+            if rest.call is not None:
+                rest.call.cancel()
+                self._over(target, rest)
 
     def _failed(self, target: str, why: str, isSilent: bool) -> None:
         rest = self._rests.setdefault(target, Rest())

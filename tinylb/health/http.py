@@ -23,6 +23,7 @@ _ALIVE = frozenset((401, 403))
 # A status line, after interim answers (RFC 9110, section 15.2), of which 101 is none.
 _INTERIM = rb"HTTP/1\.[01] 1(?!01)\d\d[^\n]*\n(?:[^\r\n]+\r?\n)*\r?\n"
 _STATUS = re.compile(rb"(?:%b)*HTTP/1\.[01] (101|[2-5]\d\d)[ \r\n]" % _INTERIM)
+_BEGINNING = b"HTTP/1."
 # So much may come before it.
 _MOST = 1 << 13
 
@@ -73,7 +74,7 @@ class _Question(Protocol):
             status = int(found[1])
             isGood = status < 400 or status in _ALIVE
             self._conclude(Answer(Outcome.YES if isGood else Outcome.NO, f"HTTP {status}"))
-        elif len(self._heard) >= _MOST:
+        elif len(self._heard) >= _MOST or not _BEGINNING.startswith(self._heard[: len(_BEGINNING)]):
             self._conclude(Answer(Outcome.NO, "what it says is not HTTP"))
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
@@ -110,10 +111,10 @@ def _answerOf(question: object) -> Deferred[Answer]:
 def _wording(reason: Failure) -> str:
     """OpenSSL's errors are lists of triples; the one about names is an object that spells out all it knows."""
     error: BaseException = reason.value  # type: ignore[assignment]
-    if error.args and isinstance(error.args[0], list) and error.args[0]:
-        return f"TLS: {error.args[0][-1][-1]}"
     if type(error).__name__ == "VerificationError":
         return "TLS: the certificate is for another host"
+    if error.args and isinstance(error.args[0], list) and error.args[0]:
+        return f"TLS: {error.args[0][-1][-1]}"
     return "it cuts the connection without an answer"
 
 
