@@ -10,7 +10,7 @@ from twisted.internet.interfaces import IAddress, IProtocol, IProtocolFactory
 from zope.interface import implementer
 
 from tinylb.events import CloseReason
-from tinylb.selection import Candidate
+from tinylb.ranking import Candidate
 from tinylb.transports import ISocketFactory
 
 

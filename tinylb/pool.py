@@ -100,7 +100,7 @@ class Pool:
 
         @param news: the target that is known to be dead now, if it is.
         """
-        hadReady, self._hasReady = self._hasReady, self.selection.ready() > 0
+        hadReady, self._hasReady = self._hasReady, self.selection.ready > 0
         if not self._endsTheDead or not self._hasReady:
             return {}
         ended = {}
@@ -117,9 +117,9 @@ class Pool:
 
     def _tell(self, target: str, former: Verdict, pairs: int) -> None:
         counts = self.selection.finding(target)
-        ids = tuple(member.id for member in self.selection.backends.members if member.target == target)
+        ids = self.selection.idsAt(target)
         self.observers.tell(
-            VerdictChanged, target, counts.verdict, counts.why, pairs, former, ids, self.selection.ready()
+            VerdictChanged, target, counts.verdict, counts.why, pairs, former, ids, self.selection.ready
         )
 
     def _describeMember(self, member: Member) -> dict[str, Any]:

@@ -83,7 +83,8 @@ class Program(Service):
         self._reporting(self._balancer.startService)
         self._accepts.start()
         for attachment in self._attachments:
-            attachment.startService()
+            # The reactor has yet to open what it needs for itself, and may have few descriptors.
+            self._reactor.callWhenRunning(attachment.startService)
         self._balancer.whenListening().addErrback(self._cannotListen)
         self._reactor.callWhenRunning(self._handleSignals)
 

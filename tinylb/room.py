@@ -6,7 +6,7 @@ from typing import Protocol
 
 from twisted.internet.interfaces import IReactorTime
 
-from tinylb.selection import Candidate
+from tinylb.ranking import Candidate
 
 # A black hole holds each attempt for the whole attempt delay. Beyond the bound clients go elsewhere.
 ATTEMPTS_PER_TARGET = 256

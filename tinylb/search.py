@@ -9,9 +9,10 @@ from twisted.internet.interfaces import IProtocol, IReactorTime
 
 from tinylb.late import Late
 from tinylb.observers import Tell
+from tinylb.ranking import Candidate
 from tinylb.registry import Registry
 from tinylb.room import Room
-from tinylb.selection import Candidate, Selection
+from tinylb.selection import Selection
 
 
 class Connected(NamedTuple):

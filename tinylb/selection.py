@@ -3,48 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from itertools import groupby
 from typing import Any, NamedTuple, cast
-
-from zope.interface import implementer
 
 from tinylb.backends import BackendSet, Member
 from tinylb.events import Verdict
 from tinylb.findings import Finding, Findings
-from tinylb.interfaces import IBackend, ICandidate, IPolicy
-from tinylb.registry import Record, Registry
+from tinylb.interfaces import IPolicy
+from tinylb.ranking import Candidate, Ranking, Reasons
+from tinylb.registry import Registry
 from tinylb.wording import timestamp
-
-Reasons = tuple[tuple[str, str], ...]
-"""Why certain backends are not picked, by id."""
-
-
-@implementer(ICandidate)
-class Candidate:
-    """
-    A member of the set as dialer and policy see it, with what lives at its target.
-
-    @ivar isLastResort: whether it is known not to serve: not ready, or dead.
-    @ivar passedOver: see L{tinylb.events.BackendPicked}.
-    """
-
-    __slots__ = ("backend", "id", "isLastResort", "passedOver", "record", "target", "weight")
-
-    def __init__(
-        self, member: Member, backend: IBackend, record: Record, isLastResort: bool, passedOver: Reasons
-    ) -> None:
-        self.id = member.id
-        self.target = member.target
-        self.weight = member.weight
-        self.backend = backend
-        self.record = record
-        self.isLastResort = isLastResort
-        self.passedOver = passedOver
-
-    @property
-    def connections(self) -> int:
-        """How many connections to the target are open, or are being opened: clients may come all at once."""
-        return len(self.record.pairs) + len(self.record.attempts)
 
 
 class PassedOver(NamedTuple):
@@ -74,21 +41,24 @@ class Change(NamedTuple):
 
 class Selection:
     """
-    Holds the current set, what is known of its targets and the policy's state. The order in which
-    candidates are preferred is worked out when something changes, never at a pick.
+    Holds the current set, what is known of its targets and the policy's state. The order in which candidates are
+    preferred is worked out once after a change, and not at each pick.
 
     @ivar backends: the current set.
     @ivar revision: how many distinct sets there have been.
+    @ivar ready: how many backends are ready.
     """
 
     def __init__(self, policy: IPolicy, random: Callable[[], float], registry: Registry) -> None:
         self.backends = BackendSet()
         self.revision = 0
+        self.ready = 0
         self._policy = policy
         self._state: Any = policy.start(random)
         self._registry = registry
         self._findings = Findings()
-        self._groups: list[list[Candidate]] = []
+        self._ids: dict[str, tuple[str, ...]] = {}
+        self._groups: list[list[Candidate]] | None = None
         self._picks = 0
         self._passedOver: dict[str, PassedOver] = {}
 
@@ -99,8 +69,17 @@ class Selection:
         self.revision += change.distinct
         self._findings.forget(change.gone)
         self._registry.keep(backends.targets)
-        self._regroup()
+        ids: dict[str, list[str]] = {}
+        for member in backends.members:
+            ids.setdefault(member.target, []).append(member.id)
+        self._ids = {target: tuple(each) for target, each in ids.items()}
+        self.ready = sum(self.findingOf(member).verdict is Verdict.READY for member in backends.members)
+        self._groups = None
         return change
+
+    def idsAt(self, target: str) -> tuple[str, ...]:
+        """Those of the backends that lead to a target."""
+        return self._ids.get(target, ())
 
     def setFinding(self, target: str, finding: Finding, by: str = "") -> bool:
         """
@@ -109,9 +88,16 @@ class Selection:
         @param by: who says so. What different sources say stands side by side, and the worst counts.
         @return: whether that is news.
         """
-        if target not in self.backends.targets or not self._findings.set(target, by, finding):
+        if target not in self._ids:
             return False
-        self._regroup()
+        wasReady = self.finding(target).verdict is Verdict.READY
+        if not self._findings.set(target, by, finding):
+            return False
+        isReady = self.finding(target).verdict is Verdict.READY
+        if isReady is not wasReady:
+            count = sum(not self.backends[id].draining for id in self._ids[target])
+            self.ready += count if isReady else -count
+        self._groups = None
         return True
 
     def finding(self, target: str) -> Finding:
@@ -129,16 +115,14 @@ class Selection:
         usable = (Verdict.READY, Verdict.RESTING)
         return any(self.findingOf(member).verdict in usable for member in self.backends.members)
 
-    def ready(self) -> int:
-        """How many backends are ready."""
-        return sum(self.findingOf(member).verdict is Verdict.READY for member in self.backends.members)
-
     def dead(self) -> frozenset[str]:
         """The targets whose connections are to end, if there is anything better."""
         return self._findings.dead()
 
     def passedOver(self) -> list[PassedOver]:
         """Who is passed over at present."""
+        if self._groups is None:
+            self._rank()
         return [each._replace(picks=self._picks - each.picks) for each in self._passedOver.values()]
 
     def pick(self, without: Collection[str], usable: Callable[[Candidate], bool]) -> Candidate | None:
@@ -148,7 +132,10 @@ class Selection:
         @param without: targets that are out of the question.
         @param usable: asked of each remaining candidate.
         """
-        for group in self._groups:
+        groups = self._groups
+        if groups is None:
+            groups = self._rank()
+        for group in groups:
             if not without:  # the first pick for a client, nearly always the only one
                 choice, state = self._policy.pick(group, self._state)
                 if usable(cast(Candidate, choice)):
@@ -162,8 +149,9 @@ class Selection:
 
     def remain(self, without: Collection[str], usable: Callable[[Candidate], bool] | None = None) -> bool:
         """Whether there is a candidate besides the targets C{without}, and a usable one."""
+        groups = self._rank() if self._groups is None else self._groups
         return any(
-            each.target not in without and (usable is None or usable(each)) for group in self._groups for each in group
+            each.target not in without and (usable is None or usable(each)) for group in groups for each in group
         )
 
     def _picked(self, choice: Candidate) -> Candidate:
@@ -173,41 +161,24 @@ class Selection:
             self._passedOver[choice.id] = passedOver._replace(picks=passedOver.picks + 1)
         return choice
 
-    def _regroup(self) -> None:
-        """Better verdicts first, and within one the lower tiers; who is draining gets nobody."""
+    def _rank(self) -> list[list[Candidate]]:
+        members = self.backends.members
+        ranking = Ranking(((member, self.findingOf(member)) for member in members), self._candidate)
+        self._groups = ranking.groups
+        former = self._passedOver
+        self._passedOver = {id: self._passOver(id, why, former.get(id)) for id, why in ranking.behind}
+        return ranking.groups
 
-        def rank(member: Member) -> tuple[int, int]:
-            return self.findingOf(member).rank, member.tier
-
-        former, self._passedOver = self._passedOver, {}
-        self._groups = []
-        behind: Reasons = ()
-        groups = [list(group) for _, group in groupby(sorted(self.backends.members, key=rank), key=rank)]
-        for members in reversed(groups):
-            isDraining = self.findingOf(members[0]).verdict is Verdict.DRAINING
-            if not isDraining:
-                self._groups.insert(0, [self._candidate(member, behind) for member in members])
-            if isDraining or members is not groups[0]:
-                for member in members:
-                    self._passedOver[member.id] = self._passOver(member, former.get(member.id))
-                behind = (*((member.id, self._whyNot(member)) for member in members), *behind)
-
-    def _candidate(self, member: Member, passedOver: Reasons) -> Candidate:
-        isLastResort = self.findingOf(member).verdict in (Verdict.NOT_READY, Verdict.DEAD)
+    def _candidate(self, member: Member, isLastResort: bool, behind: Reasons) -> Candidate:
         record = self._registry.record(member.target)
-        return Candidate(member, self.backends[member.id], record, isLastResort, passedOver)
+        return Candidate(member, self.backends[member.id], record, isLastResort, behind)
 
-    def _passOver(self, member: Member, former: PassedOver | None) -> PassedOver:
+    def _passOver(self, id: str, why: str, former: PassedOver | None) -> PassedOver:
         """C{picks} is, until somebody asks, how many picks there were before that."""
-        since, picks = (former.since, former.picks) if former else (timestamp(), self._picks)
-        return PassedOver(member.id, member.target, since, self._whyNot(member), picks)
-
-    def _whyNot(self, member: Member) -> str:
-        """Why others are preferred to this one."""
-        finding = self.findingOf(member)
-        if finding.rank:
-            return f"{finding.verdict.value}: {finding.why}" if finding.why else finding.verdict.value
-        return f"tier {member.tier} stands by while a lower one serves"
+        target = self.backends[id].target
+        if former is not None:
+            return PassedOver(id, target, former.since, why, former.picks)
+        return PassedOver(id, target, self.finding(target).since or timestamp(), why, self._picks)
 
 
 def _compare(old: BackendSet, new: BackendSet, first: bool) -> Change:

@@ -40,7 +40,7 @@ class Options(TwistedOptions):
 
     synopsis = "[options]"
     longdesc = (
-        "Balances connections round robin over a live set of backends, for example: "
+        "Balances connections over a live set of backends, for example: "
         "twistd -n tinylb --listen tcp:6443:interface=127.0.0.1 --backends-file backends.json"
     )
 

@@ -6,6 +6,7 @@ import random as systemRandom
 from collections.abc import Callable
 
 from twisted.application.service import Service
+from twisted.internet.interfaces import IDelayedCall
 from zope.interface import implementer
 
 from tinylb.balancer import LoadBalancer
@@ -13,6 +14,9 @@ from tinylb.events import BackendsReplaced, Event, Verdict
 from tinylb.findings import Finding
 from tinylb.health.checker import Checker, CheckRules
 from tinylb.interfaces import IBackend, IHealthCheck, ISelectiveObserver
+
+# So many targets are begun with in one turn of the reactor; clients come between.
+AT_ONCE = 20
 
 
 @implementer(ISelectiveObserver)
@@ -47,6 +51,7 @@ class HealthChecks(Service):
         self._balancer = balancer
         self._name = name
         self._checkers: dict[str, Checker] = {}
+        self._call: IDelayedCall | None = None
         self._rules = CheckRules(
             balancer.clock, check, random, interval, timeout, rise, fall, self._backendAt, self._tell, balancer.answered
         )
@@ -63,6 +68,9 @@ class HealthChecks(Service):
             return
         Service.stopService(self)
         self._balancer.observers.remove(self)
+        if self._call is not None:
+            self._call.cancel()
+            self._call = None
         checkers, self._checkers = self._checkers, {}
         for checker in checkers.values():
             checker.stop()
@@ -76,11 +84,18 @@ class HealthChecks(Service):
         targets = self._balancer.backends.targets
         for target in self._checkers.keys() - targets:
             self._checkers.pop(target).stop()
-        for target in sorted(targets - self._checkers.keys()):
+        new = sorted(targets - self._checkers.keys())
+        for target in new[:AT_ONCE]:
             # An answer that comes at once may have changed the set, or stopped all this.
             if self.running and target in self._balancer.backends.targets and target not in self._checkers:
                 checker = self._checkers[target] = Checker(self._rules, target)
                 checker.start()
+        if self.running and len(new) > AT_ONCE and self._call is None:
+            self._call = self._rules.clock.callLater(0, self._goOn)
+
+    def _goOn(self) -> None:
+        self._call = None
+        self._follow()
 
     def _backendAt(self, target: str) -> IBackend:
         """Whoever has it now: the objects of a set may be others though nothing about them has changed."""

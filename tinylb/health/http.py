@@ -113,6 +113,8 @@ def _wording(reason: Failure) -> str:
     error: BaseException = reason.value  # type: ignore[assignment]
     if type(error).__name__ == "VerificationError":
         return "TLS: the certificate is for another host"
+    if type(error).__name__ == "CertificateError":
+        return "TLS: the certificate names no host"
     if error.args and isinstance(error.args[0], list) and error.args[0]:
         return f"TLS: {error.args[0][-1][-1]}"
     return "it cuts the connection without an answer"

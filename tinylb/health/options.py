@@ -15,15 +15,16 @@ from tinylb.usage import count, seconds, wrongUsage
 
 PARAMETERS = [
     ["check", None, None, "Check every backend: tcp, http:/PATH or https:/PATH, such as https:/readyz. Default: off."],
-    ["check-interval", None, "2", "Seconds from one check of a backend to the next."],
-    ["check-timeout", None, "1", "Seconds that a check may take."],
+    ["check-interval", None, None, "Seconds from one check of a backend to the next; by default 2."],
+    ["check-timeout", None, None, "Seconds that a check may take; by default 1."],
     ["check-ca", None, None, "PEM file of the authorities to believe in https checks; by default the system's."],
     ["check-cert", None, None, "PEM file of the client certificate for https checks."],
     ["check-key", None, None, "PEM file of its key, unless that stands beside the certificate."],
-    ["rise", None, "2", "Good checks in a row that make a backend ready again."],
-    ["fall", None, "3", "Bad checks in a row that make a backend not ready, or dead."],
-    ["on-down", None, "abort", "What becomes of the open connections of a dead backend: abort or keep."],
+    ["rise", None, None, "Good checks in a row that make a backend ready again; by default 2."],
+    ["fall", None, None, "Bad checks in a row that make a backend not ready, or dead; by default 3."],
+    ["on-down", None, None, "What becomes of a dead backend's open connections: abort, the default, or keep."],
 ]
+_DEFAULTS = {"check-interval": "2", "check-timeout": "1", "rise": "2", "fall": "3", "on-down": "abort"}
 
 # Two slashes begin a URL, whose host would be asked of every backend.
 _KIND = re.compile(r"tcp|(https?):(/(?!/)[!-~]*)")
@@ -32,6 +33,11 @@ _FILES = ("check-ca", "check-cert", "check-key")
 
 def checkOptions(options: MutableMapping[str, Any]) -> None:
     """Replace texts by what they mean; wrong usage ends the program."""
+    for name, default in _DEFAULTS.items():
+        if options[name] is None:
+            options[name] = default
+        elif options["check"] is None:
+            raise wrongUsage(f"--{name} {options[name]}: of use with --check only; add for example --check tcp")
     for name in ("check-interval", "check-timeout"):
         options[name] = seconds(name, options[name], least=0.01)
     for name in ("rise", "fall"):
@@ -40,7 +46,10 @@ def checkOptions(options: MutableMapping[str, Any]) -> None:
         raise wrongUsage(f"--on-down {options['on-down']}: there is no such action; expected: abort or keep")
     kind = options["check"]
     if kind is not None and not _KIND.fullmatch(kind):
-        raise wrongUsage(f"--check {kind}: not a check; expected: tcp, http:/PATH or https:/PATH, as https:/readyz")
+        raise wrongUsage(
+            f"--check {kind!r}: not a check; expected: tcp, http:/PATH or https:/PATH, as https:/readyz, which every "
+            "backend is asked for"
+        )
     for name in _FILES:
         if options[name] is not None and not (kind or "").startswith("https:"):
             raise wrongUsage(

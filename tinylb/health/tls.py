@@ -5,8 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from typing import Any
+from weakref import ref
 
-from OpenSSL.crypto import FILETYPE_PEM
+from OpenSSL.crypto import FILETYPE_PEM, X509
+from OpenSSL.SSL import VERIFY_FAIL_IF_NO_PEER_CERT, VERIFY_PEER, Connection
+from service_identity.hazmat import DNS_ID, IPAddress_ID, verify_service_identity
+from service_identity.pyopenssl import extract_patterns
+from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.internet.ssl import (
     Certificate,
@@ -17,6 +22,9 @@ from twisted.internet.ssl import (
     trustRootFromCertificates,
 )
 from twisted.logger import Logger
+from twisted.protocols.tls import TLSMemoryBIOProtocol
+from twisted.python.failure import Failure
+from zope.interface import implementer
 
 _BEGIN, _END = b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----"
 
@@ -53,7 +61,7 @@ class ClientTLS:
         self._refresh()
         creator = self._creators.get(host)
         if creator is None:
-            creator = self._creators[host] = optionsForClientTLS(host, self._trust, self._own)
+            creator = self._creators[host] = _Naming(host, self._trust, self._own)
         return creator
 
     def _refresh(self) -> None:
@@ -82,11 +90,42 @@ class ClientTLS:
         try:
             certificate, pair = Certificate.loadPEM(own), KeyPair.load(key, FILETYPE_PEM)
         except Exception as error:  # OpenSSL's own, and whatever else its binding makes of it
+            if b"PRIVATE KEY" not in key:
+                raise TLSFileError("--check-cert", self._cert, "has no key; add --check-key FILE") from None
             what = f"not a certificate, or {self._key} not a key ({_reason(error)}); PEM is expected"
             raise TLSFileError("--check-cert", self._cert, what) from None
         if not pair.matches(certificate.getPublicKey()):
             raise TLSFileError("--check-cert", self._cert, f"does not go with the key in {self._key}")
         return trust, PrivateCertificate.fromCertificateAndKeyPair(certificate, pair)
+
+
+@implementer(IOpenSSLClientConnectionCreator)
+class _Naming:
+    """Twisted's own takes a certificate that names nobody for a good one, and logs a traceback each time."""
+
+    def __init__(self, host: str, trust: Any, own: PrivateCertificate | None) -> None:
+        self._options = optionsForClientTLS(host, trust, own)
+        self._id = IPAddress_ID(host) if isIPAddress(host) or isIPv6Address(host) else DNS_ID(host)
+
+    def clientConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> Connection:
+        """See L{IOpenSSLClientConnectionCreator}."""
+        connection = self._options.clientConnectionForTLS(tlsProtocol)
+        protocol = ref(tlsProtocol)  # it refers to the connection, which keeps the callback
+
+        def verify(_: Connection, certificate: X509, error: int, depth: int, isGood: int) -> bool:
+            if depth or not isGood:
+                return bool(isGood)
+            try:
+                verify_service_identity(extract_patterns(certificate), [self._id], [])
+            except Exception as unfit:
+                asking = protocol()
+                if asking is not None:
+                    asking.failVerification(Failure(unfit))
+                return False
+            return True
+
+        connection.set_verify(VERIFY_PEER | VERIFY_FAIL_IF_NO_PEER_CERT, verify)
+        return connection
 
 
 def _certificates(path: str) -> list[Certificate]:
