@@ -154,8 +154,9 @@ class LoadBalancer(Factory):
 
         @param by: who says so. What several say stands side by side, and the worst of it counts; what is learnt from
             dialling is one of them.
+        @raise ValueError: when C{verdict} is none.
         """
-        self.judge(target, Finding(verdict, why), by=by)
+        self.judge(target, Finding(Verdict(verdict), str(why)), by=by)
 
     def judge(self, target: str, finding: Finding, *, by: str) -> None:
         """The same as L{setVerdict}, for whoever knows more than that."""

@@ -97,6 +97,7 @@ class VerdictChanged:
     @ivar former: the verdict before; the same one, where the reason alone is another.
     @ivar backends: the ids that lead to the target.
     @ivar ready: how many backends are ready now.
+    @ivar kept: how many of its connections stay open.
     """
 
     target: str
@@ -106,6 +107,7 @@ class VerdictChanged:
     former: Verdict
     backends: tuple[str, ...]
     ready: int
+    kept: int
 
 
 @dataclass(frozen=True)

@@ -123,18 +123,22 @@ class LogObserver:
         )
 
     def _logVerdict(self, event: VerdictChanged) -> None:
-        isGood = _ORDER.index(event.verdict) < _ORDER.index(event.former)
-        others = f"{event.ready} ready" if event.ready else "nobody is ready, so all are tried"
+        isBetter = _ORDER.index(event.verdict) < _ORDER.index(event.former)
+        more = [f"{event.ready} ready" if event.ready else "nobody is ready, so all are tried"]
+        if event.pairs:
+            more.append(f"{counted(event.pairs, 'connection')} ended")
+        if event.verdict is Verdict.DEAD and event.kept:
+            more.append(f"{counted(event.kept, 'connection')} kept")
         self._log.emit(
-            LogLevel.info if isGood else LogLevel.warn,
-            "{backends} is {verdict}{why}; {others}{ended}",
+            LogLevel.info if isBetter else LogLevel.warn,
+            "Backend {backends} is {verdict}{because}; {more}",
             target=event.target,
-            backends="Backend " + ", ".join(named(id, event.target) for id in event.backends),
+            backends=", ".join(named(id, event.target) for id in event.backends),
             verdict=event.verdict.value,
-            why=f": {event.why}" if event.why else "",
+            why=event.why,
             pairs=event.pairs,
-            others=others,
-            ended=f"; {counted(event.pairs, 'connection')} ended" if event.pairs else "",
+            because=f": {event.why}" if event.why else "",
+            more="; ".join(more),
         )
 
     def _logUnserved(self, counts: Counter[str]) -> None:

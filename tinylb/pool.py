@@ -71,8 +71,9 @@ class Pool:
         with self.observers.held():
             former = self.selection.finding(target).verdict
             if self.selection.setFinding(target, finding, by):
+                pairs = len(self.registry.record(target).pairs)
                 ended = self._abortTheDead(target)
-                self._tell(target, former, ended.pop(target, 0))
+                self._tell(target, former, ended.get(target, 0), pairs - ended.pop(target, 0))
                 self._tellOfTheDead(ended)
         return target in self.selection.backends.targets
 
@@ -113,13 +114,13 @@ class Pool:
     def _tellOfTheDead(self, ended: dict[str, int]) -> None:
         for target, pairs in ended.items():
             if pairs:
-                self._tell(target, Verdict.DEAD, pairs)
+                self._tell(target, Verdict.DEAD, pairs, 0)
 
-    def _tell(self, target: str, former: Verdict, pairs: int) -> None:
+    def _tell(self, target: str, former: Verdict, pairs: int, kept: int) -> None:
         counts = self.selection.finding(target)
         ids = self.selection.idsAt(target)
         self.observers.tell(
-            VerdictChanged, target, counts.verdict, counts.why, pairs, former, ids, self.selection.ready
+            VerdictChanged, target, counts.verdict, counts.why, pairs, former, ids, self.selection.ready, kept
         )
 
     def _describeMember(self, member: Member) -> dict[str, Any]:

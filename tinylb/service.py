@@ -86,6 +86,10 @@ class LoadBalancerService(Service):
         """L{LoadBalancer.describe}, and C{provider}: its C{source}, C{error} and C{changed}."""
         return {**self.balancer.describe(), "provider": self._follower.describe()}
 
+    def explain(self) -> list[dict[str, str | None]]:
+        """L{LoadBalancer.explain}."""
+        return self.balancer.explain()
+
     def privilegedStartService(self) -> None:
         """Listen while ports below 1024 may be had. A set that is available is in force before."""
         Service.privilegedStartService(self)

@@ -176,7 +176,7 @@ class VerdictTests(BalancerTestCase):
         self.assertEqual(client.ending, "reset")
         self.assertEqual(
             told(kit.events, VerdictChanged),
-            [VerdictChanged("a", Verdict.DEAD, "no answer", 1, former=Verdict.READY, backends=("a",), ready=1)],
+            [VerdictChanged("a", Verdict.DEAD, "no answer", 1, former=Verdict.READY, backends=("a",), ready=1, kept=0)],
         )
         kit.connect()
         kit.connect()
