@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from tinylb import RoundRobin
+from tinylb import LeastConnections, RoundRobin
 from tinylb.interfaces import ICandidate, IPolicy
 
 
@@ -23,12 +23,34 @@ class Candidate:
     connections: int = 0
 
 
-class RoundRobinCase(SynchronousTestCase):
+@implementer(ICandidate)
+class Watched:
+    """
+    A candidate of a huge weight.
+
+    @ivar looks: how often somebody has looked at it.
+    """
+
+    id = "a"
+    connections = 0
+
+    def __init__(self) -> None:
+        self.looks = 0
+
+    @property
+    def weight(self) -> int:
+        """Its weight."""
+        self.looks += 1
+        return 10**12
+
+
+class PolicyCase(SynchronousTestCase):
     """Picks, one after the other, with the state that came from the last one."""
+
+    policy: RoundRobin | LeastConnections = RoundRobin()
 
     def setUp(self) -> None:
         """Begin with the first id."""
-        self.policy = RoundRobin()
         self.state = self.policy.start(lambda: 0.0)
 
     def pick(self, *candidates: Candidate | str) -> str:
@@ -42,7 +64,7 @@ class RoundRobinCase(SynchronousTestCase):
         return "".join(self.pick(*candidates) for _ in range(count))
 
 
-class OrderTests(RoundRobinCase):
+class OrderTests(PolicyCase):
     """Equal weights: the first id after the one picked last."""
 
     def test_inTurn(self) -> None:
@@ -85,7 +107,7 @@ class OrderTests(RoundRobinCase):
         self.assertEqual(self.picks(3, "10", "9"), "10910")
 
 
-class StartTests(RoundRobinCase):
+class StartTests(PolicyCase):
     """The first pick."""
 
     def test_random(self) -> None:
@@ -119,7 +141,7 @@ class StartTests(RoundRobinCase):
         self.assertTrue(verifyObject(IPolicy, self.policy))
 
 
-class WeightTests(RoundRobinCase):
+class WeightTests(PolicyCase):
     """Weights."""
 
     def test_shares(self) -> None:
@@ -136,6 +158,43 @@ class WeightTests(RoundRobinCase):
     def test_spread(self) -> None:
         """A lighter one's turns are spread evenly over the heaviest one's, not bunched."""
         self.assertEqual(self.picks(12, Candidate("a", 2), Candidate("b", 4)), "babbabbabbab")
+
+    def test_smooth(self) -> None:
+        """The others' turns come in the midst of a heavy one's, never after all of them."""
+        candidates = [Candidate("a", 5), Candidate("b", 1), Candidate("c", 1)]
+        self.assertEqual(self.picks(21, *candidates), "aabacaa" * 3)
+
+    def test_alwaysNearTheShare(self) -> None:
+        """Whenever one looks, nobody has had a whole pick more or less than its share so far."""
+        weights = {"a": 20, "b": 7, "c": 2, "d": 1}
+        candidates = [Candidate(id, weight) for id, weight in weights.items()]
+        had: Counter[str] = Counter()
+        for count in range(1, 121):
+            had[self.pick(*candidates)] += 1
+            for id, weight in weights.items():
+                self.assertLess(abs(had[id] - count * weight / 30), 1, f"{id} after {count}: {had}")
+
+    def test_changedWeight(self) -> None:
+        """Another weight is in force at once, and its shares are exact over the next round."""
+        self.picks(7, "a", "b")
+        changed = [Candidate("a", 1), Candidate("b", 4)]
+        self.assertEqual(Counter(self.picks(10, *changed)), {"a": 2, "b": 8})
+        self.assertEqual(Counter(self.picks(10, "a", "b")), {"a": 5, "b": 5})
+
+    def test_start(self) -> None:
+        """Balancers that start together begin with each backend as often as its weight says."""
+        firsts: Counter[str] = Counter()
+        for step in range(70):
+            self.state = self.policy.start(lambda: step / 70)  # noqa: B023, called at once
+            firsts[self.pick(Candidate("a", 5), Candidate("b", 1), Candidate("c", 1))] += 1
+        self.assertEqual(firsts, {"a": 50, "b": 10, "c": 10})
+
+    def test_hugeWeights(self) -> None:
+        """However large weights are, the first pick costs no more than a bounded start."""
+        heavy = Watched()
+        self.state = self.policy.start(lambda: 0.999)
+        self.policy.pick([heavy, Candidate("b", 1)], self.state)
+        self.assertLess(heavy.looks, 10_000)
 
     def test_equalWeights(self) -> None:
         """Equal weights, whatever they are, are as good as none."""
@@ -167,3 +226,14 @@ class WeightTests(RoundRobinCase):
                 served[self.pick(*light, Candidate("c", weight))] += 1
                 served[self.pick(*light)] += 1
             self.assertGreaterEqual(min(served["a"], served["b"]), 10, f"{weight}: {served}")
+
+    def test_heavyOneIsAwayNowAndThen(self) -> None:
+        """While single picks are made without a heavy one, none of the light ones is left out for another."""
+        light = [Candidate("a"), Candidate("c"), Candidate("d")]
+        group = sorted([*light, Candidate("b", 48)], key=lambda each: each.id)
+        for every in range(2, 12):
+            served: Counter[str] = Counter()
+            for number in range(1200):
+                served[self.pick(*(light if number % every == 0 else group))] += 1
+            counts = [served[each.id] for each in light]
+            self.assertGreaterEqual(3 * min(counts), max(counts), f"each {every}th: {served}")
