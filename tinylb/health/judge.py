@@ -46,7 +46,7 @@ class Judge:
 
     def _judge(self) -> Verdict:
         count, isFirst = self._inARow, self.verdict is None
-        if count["good"] >= (1 if isFirst else self._rise):
+        if count["good"] >= self._rise:
             return Verdict.READY
         if count["unreached"] >= self._fall or count["unheard"] >= SILENT_TO_DEATH * self._fall:
             return Verdict.DEAD
