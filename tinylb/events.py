@@ -46,6 +46,7 @@ class DialFailure(Enum):
     REFUSED = "refused"
     UNREACHABLE = "unreachable"
     TIMEOUT = "timeout"
+    RESET = "reset"
     NAME = "name"
     LOCAL = "local"
     OVERTAKEN = "overtaken"

@@ -72,6 +72,8 @@ def explain(failure: Failure) -> tuple[DialFailure, str]:
         kind = DialFailure.UNREACHABLE
     elif failure.check(TCPTimedOutError, TimeoutError):
         kind = DialFailure.TIMEOUT
+    elif number == errno.ECONNRESET:
+        kind = DialFailure.RESET
     elif failure.check(DNSLookupError, UnknownHostError):
         kind = DialFailure.NAME
     else:

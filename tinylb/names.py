@@ -1,7 +1,7 @@
 """
-Looking names up without flooding the reactor's few threads. A lookup cannot be taken back, and cancelling an
-attempt only stops waiting for it: many attempts at one name whose server is slow would keep every thread busy,
-and with them the lookups of names that are well.
+Looking names up so that nobody has to wait for somebody else's name. A lookup cannot be taken back, and cancelling an
+attempt only stops waiting for it: many attempts at names whose server is slow would keep the reactor's ten threads
+busy, and with them the lookups of names that are well; and the process waits for those threads when it ends.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 from weakref import WeakValueDictionary
 
+from twisted.internet._resolver import GAIResolver
 from twisted.internet.interfaces import (
     IAddress,
     IHostnameResolver,
@@ -19,6 +20,10 @@ from twisted.internet.interfaces import (
 from zope.interface import implementer
 
 from tinylb.clock import monotonicClock
+from tinylb.daemons import Daemons
+
+LOOKUPS = 64
+"""So many names at a time; each takes a thread."""
 
 
 @implementer(IHostResolution)
@@ -69,6 +74,7 @@ class SharedResolver:
     def __init__(self, reactor: IReactorPluggableNameResolver) -> None:
         self._reactor = reactor
         self._lookups: dict[object, _Lookup] = {}
+        self._daemons = Daemons(LOOKUPS)
 
     def resolveHostName(
         self,
@@ -87,10 +93,17 @@ class SharedResolver:
         lookup.receivers.append(resolutionReceiver)
         resolutionReceiver.resolutionBegan(lookup)
         if isNew:
-            self._reactor.nameResolver.resolveHostName(
+            self._resolver().resolveHostName(
                 _FanOut(lookup, self._lookups, key), hostName, portNumber, addressTypes, transportSemantics
             )
         return lookup
+
+    def _resolver(self) -> IHostnameResolver:
+        """The reactor's. If it is the one that it comes with, the same on threads that hold up nobody."""
+        resolver = self._reactor.nameResolver
+        if isinstance(resolver, GAIResolver):
+            return GAIResolver(self._reactor, lambda: self._daemons)  # type: ignore[arg-type,return-value]
+        return resolver
 
     def isLookingUp(self, name: str) -> bool:
         """Whether somebody waits for this name."""

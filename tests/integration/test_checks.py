@@ -170,7 +170,7 @@ async def test_resets(bench: Bench) -> None:
     server = bench.add(Server())
     checked = check(bench, READYZ, backend(server))
     (await server.accept()).reset()
-    assert await checked.first() == ("not-ready", "check: it cuts the connection without an answer")
+    assert await checked.first() == ("not-ready", "check: connection reset by peer")
 
 
 @pytest_twisted.ensureDeferred

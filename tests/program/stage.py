@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
@@ -70,9 +70,10 @@ class Stage:
         """Start a program; see L{Process}."""
         return self._stack.enter_context(closing(Process(command, self.folder, **options)))
 
-    def launch(self, *arguments: str | Path, runner: str = "twistd", **options: Any) -> Tinylb:
-        """Start tinylb with these arguments."""
-        tinylb = self._stack.enter_context(closing(Tinylb([*RUNNERS[runner], *arguments], self.folder, **options)))
+    def launch(self, *arguments: str | Path, runner: str | Sequence[str | Path] = "twistd", **options: Any) -> Tinylb:
+        """Start tinylb with these arguments; the runner is one of L{RUNNERS}, or a command like those."""
+        command = RUNNERS[runner] if isinstance(runner, str) else runner
+        tinylb = self._stack.enter_context(closing(Tinylb([*command, *arguments], self.folder, **options)))
         self._started.append(tinylb)
         return tinylb
 

@@ -21,6 +21,10 @@ from tinylb.interfaces import IBackend, IHealthCheck
 LONGEST_WHY = 100
 """Characters of evidence; more is cut off."""
 
+# A resolver that fails says nothing about those whose names it does not find; and who resets a connection has accepted
+# it before.
+_REACHED = (DialFailure.NAME, DialFailure.RESET)
+
 # What speaks for a verdict; an outcome that speaks against it, and does not change it yet, gives no reason for it.
 _EVIDENCE = {
     Verdict.READY: (Outcome.YES,),
@@ -121,8 +125,7 @@ class Checker:
         kind, why = explain(reach.failure)
         if kind is DialFailure.LOCAL:
             return Answer(Outcome.UNKNOWN, why)
-        # A resolver that fails says nothing about those whose names it does not find.
-        return Answer(Outcome.NO if kind is DialFailure.NAME else Outcome.UNREACHABLE, why)
+        return Answer(Outcome.NO if kind in _REACHED else Outcome.UNREACHABLE, why)
 
     def _ended(self, answer: Answer, started: float) -> None:
         self._running = None

@@ -117,7 +117,7 @@ def _wording(reason: Failure) -> str:
         return "TLS: the certificate names no host"
     if error.args and isinstance(error.args[0], list) and error.args[0]:
         return f"TLS: {error.args[0][-1][-1]}"
-    return "it cuts the connection without an answer"
+    return "connection reset by peer"
 
 
 def _hostOf(target: str) -> tuple[str, str]:
