@@ -82,11 +82,11 @@ class Program(Service):
         Service.startService(self)
         self._reporting(self._balancer.startService)
         self._accepts.start()
+        self._balancer.whenListening().addErrback(self._cannotListen)
+        self._reactor.callWhenRunning(self._handleSignals)
         for attachment in self._attachments:
             # The reactor has yet to open what it needs for itself, and may have few descriptors.
             self._reactor.callWhenRunning(attachment.startService)
-        self._balancer.whenListening().addErrback(self._cannotListen)
-        self._reactor.callWhenRunning(self._handleSignals)
 
     def stopService(self) -> Deferred[None]:
         """Stop; see L{LoadBalancerService.stopService}."""
