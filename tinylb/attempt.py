@@ -22,6 +22,9 @@ class Search(Protocol):
     def claim(self, attempt: Attempt) -> bool:
         """An attempt has its connection. Whether it wins by that."""
 
+    def hasOthers(self) -> bool:
+        """Whether there is a backend that it has not tried."""
+
     def moveOn(self, attempt: Attempt) -> None:
         """An attempt's target is gone: end it, and find another."""
 
@@ -83,10 +86,14 @@ class Attempt:
         """Nothing to do, and nothing to log."""
 
     def abort(self, reason: CloseReason) -> bool:
-        """The target is gone: the attempt ends, and its client is dialled elsewhere."""
-        if self.dial is None:
+        """
+        The target is gone, or dead: the attempt ends, and its client is dialled elsewhere. A target that is merely
+        thought dead is better than none.
+        """
+        dial = self.dial
+        if dial is None or (reason is CloseReason.TARGET_DEAD and not dial.hasOthers()):
             return False
-        self.dial.moveOn(self)
+        dial.moveOn(self)
         return True
 
 

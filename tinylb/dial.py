@@ -125,6 +125,10 @@ class Dial:
                     self._blame(other, DialFailure.OVERTAKEN, "slower than another backend")
         return True
 
+    def hasOthers(self) -> bool:
+        """Whether there is a backend that was not tried."""
+        return self._rules.selection.remain(self.tried)
+
     def moveOn(self, attempt: Attempt) -> None:
         """The attempt's target is gone, though the connection may have been made already: find another."""
         self.drop(attempt)
