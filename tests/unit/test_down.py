@@ -112,6 +112,18 @@ class DialTests(DownCase):
         kit.backends["a"].answer()
         self.assertEqual(served(kit), "a")
 
+    def test_nowhereElse(self) -> None:
+        """A client that has tried the others in vain goes on, also if one of them is said to be ready just then."""
+        kit = self.balancer("a", "b")
+        self.judge(kit, b=Verdict.DEAD)
+        kit.backends["a"].behaviour = Behaviour.HANGS
+        kit.connect()
+        kit.backends["a"].behaviour = Behaviour.REFUSES
+        kit.backends["a"].answer()
+        kit.balancer.answered("a")
+        kit.advance()
+        self.assertEqual(served(kit), "b")
+
     def test_lastResort(self) -> None:
         """A client that a dead one serves after all, as the others do not, is left alone by other news."""
         kit = self.balancer("a", "b")

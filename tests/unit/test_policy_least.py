@@ -10,7 +10,7 @@ from tests.unit.rigs import BalancerTestCase, served
 from tests.unit.test_policy import Candidate, PolicyCase
 from tinylb import LeastConnections
 from tinylb.interfaces import IPolicy
-from tinylb.testing import Behaviour, MemoryBackend
+from tinylb.testing import Behaviour, MemoryBackend, MemoryBalancer
 
 
 class LeastConnectionsTests(PolicyCase):
@@ -89,20 +89,25 @@ class BalancerTests(BalancerTestCase):
             kit.connect()
         self.assertEqual(served(kit), "abcabc" + "bb")
 
-    def test_whoComeTogether(self) -> None:
-        """Connections that are being opened count: clients that come together are spread."""
-        kit = self.balancer("a", "b", policy=LeastConnections())
-        for backend in kit.backends.values():
-            backend.behaviour = Behaviour.HANGS
-        for _ in range(10):
-            kit.connect()
-        self.assertEqual([backend.pending for backend in kit.backends.values()], [5, 5])
-
-    def test_weights(self) -> None:
-        """Of clients that stay, a backend of twice the weight has twice as many."""
+    def weighted(self) -> MemoryBalancer:
+        """A balancer over C{a}, and C{b} of twice its weight."""
         kit = self.balancer(policy=LeastConnections())
         kit.backends = {id: MemoryBackend(kit.clock, id, weight=weight) for id, weight in (("a", 1), ("b", 2))}
         kit.publish("a", "b")
+        return kit
+
+    def test_whoComeTogether(self) -> None:
+        """Connections that are being opened count: clients that come together are spread as the weights say."""
+        kit = self.weighted()
+        for backend in kit.backends.values():
+            backend.behaviour = Behaviour.HANGS
+        for _ in range(30):
+            kit.connect()
+        self.assertEqual([backend.pending for backend in kit.backends.values()], [10, 20])
+
+    def test_weights(self) -> None:
+        """Of clients that stay, a backend of twice the weight has twice as many."""
+        kit = self.weighted()
         for _ in range(30):
             kit.connect()
         self.assertEqual([len(backend.connections) for backend in kit.backends.values()], [10, 20])

@@ -6,7 +6,7 @@ from tests.unit.restingcase import DELAY, RestingCase
 from tests.unit.rigs import served, told
 from tests.unit.test_reactions import Reaction
 from tinylb import ClientUnserved, CloseReason, DialFailed, Verdict
-from tinylb.dial import MANNERS, RELUCTANCE
+from tinylb.dial import ATTEMPTS_PER_CLIENT, MANNERS, RELUCTANCE
 from tinylb.testing import Behaviour
 
 
@@ -68,6 +68,19 @@ class NobodyElseTests(RestingCase):
         self.assertEqual(kit.backends["a"].attempts, 0)
         self.wait(kit, 0.125)
         self.assertEqual(served(kit), "a")
+
+    def test_lastOneOfMany(self) -> None:
+        """However many are silent that nothing was known against, a resting one that serves is reached in the end."""
+        kit = self.balancer(*"abcdef", attemptDelay=DELAY)
+        for backend in kit.backends.values():
+            backend.behaviour = Behaviour.HANGS
+        kit.balancer.setVerdict("f", Verdict.RESTING, "refused")
+        kit.connect()
+        self.wait(kit, 5 * DELAY)
+        self.assertEqual((self.pending(kit)["f"], sum(self.pending(kit).values())), (1, ATTEMPTS_PER_CLIENT))
+        kit.backends["f"].behaviour = Behaviour.CONNECTS
+        kit.backends["f"].answer()
+        self.assertEqual(served(kit), "f")
 
     def test_allHang(self) -> None:
         """While all hang each client waits for its own time and no longer; the first that is served ends it."""
