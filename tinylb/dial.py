@@ -16,11 +16,6 @@ from tinylb.search import Connected, DialRules, Seeker
 # given up for the next, so that a client costs few descriptors and still reaches the last backend.
 ATTEMPTS_PER_CLIENT = 4
 
-# A client waits for so many attempt delays for a backend that may be well, before it tries one that is known not to be.
-RELUCTANCE = 5
-# So many for a backend that another client is trying already.
-MANNERS = 2
-
 # Looking a member up in its enumeration would be felt here.
 _TRYING, _CLAIMED, _OVER = State.TRYING, State.CLAIMED, State.OVER
 
@@ -94,12 +89,11 @@ class Dial:
         self._advancing = True
         try:
             while self._state is _TRYING:
-                if len(self._attempts) == ATTEMPTS_PER_CLIENT and self._rules.selection.remain(
-                    self.tried, self._isFree
-                ):
+                manners, attempts = self._rules.manners, self._attempts
+                if len(attempts) == ATTEMPTS_PER_CLIENT and manners.remain(self.tried, attempts, isFree=True):
                     self._giveUpLongest()
                     continue
-                candidate = self._pick()
+                candidate = manners.pick(self.tried, attempts)
                 if candidate is None:
                     self._nobodyToPick()
                     break
@@ -145,34 +139,6 @@ class Dial:
         if connecting is not None:
             connecting.cancel()
         abandon(protocol)
-
-    def _pick(self) -> Candidate | None:
-        """
-        Where an attempt has failed, one client at a time tries again, and the others go elsewhere; unless there is
-        nowhere else, or that comes to nothing either.
-        """
-        selection, room = self._rules.selection, self._rules.room
-        if not self._attempts:
-            return selection.pick(self.tried, room.isFree) or selection.pick(self.tried, room.hasRoom)
-        choice = selection.pick(self.tried, self._isFree)
-        if choice is None and self._hasWaited(next(reversed(self._attempts)), MANNERS):
-            choice = selection.pick(self.tried, lambda each: self._isAcceptable(each) and room.hasRoom(each))
-        return choice
-
-    def _isFree(self, candidate: Candidate) -> bool:
-        """Whether to try this one beside what is under way, if there is anything."""
-        return self._isAcceptable(candidate) and self._rules.room.isFree(candidate)
-
-    def _isAcceptable(self, candidate: Candidate) -> bool:
-        """A backend that says no may be faster than one that is well."""
-        if not candidate.isLastResort:
-            return True
-        return all(each.candidate.isLastResort or self._hasWaited(each, RELUCTANCE) for each in self._attempts)
-
-    def _hasWaited(self, attempt: Attempt, delays: int) -> bool:
-        """Whether an attempt has been under way for so many attempt delays, or for a good part of all the time."""
-        rules = self._rules
-        return rules.clock.seconds() - attempt.started >= min(delays * rules.attemptDelay, rules.timeout / 2)
 
     def _try(self, candidate: Candidate) -> Attempt:
         rules = self._rules
@@ -221,7 +187,7 @@ class Dial:
 
     def _nobodyToPick(self) -> None:
         """Somebody may have room later, or an attempt is still under way; else this is the end."""
-        if self._rules.selection.remain(self.tried, self._isAcceptable):
+        if self._rules.manners.remain(self.tried, self._attempts, isFree=False):
             self._isWaiting = True
             self._rules.room.wait(self)
         elif not self._attempts:

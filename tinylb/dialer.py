@@ -7,6 +7,7 @@ from twisted.internet.interfaces import IAddress, IProtocolFactory, IReactorTime
 
 from tinylb.dial import Dial
 from tinylb.late import Late
+from tinylb.manners import Manners
 from tinylb.observers import Tell
 from tinylb.registry import Registry
 from tinylb.room import Room
@@ -39,11 +40,13 @@ class Dialer:
         tell: Tell,
     ) -> None:
         attemptDelay = max(attemptDelay, 0.001)
+        room = Room(clock)
         self._rules = DialRules(
             clock,
             selection,
             registry,
-            Room(clock),
+            room,
+            Manners(clock, selection, room, attemptDelay=attemptDelay, longest=timeout / 2),
             timeout,
             attemptDelay,
             tell,

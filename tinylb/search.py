@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 from twisted.internet.interfaces import IProtocol, IReactorTime
 
 from tinylb.late import Late
+from tinylb.manners import Manners
 from tinylb.observers import Tell
 from tinylb.ranking import Candidate
 from tinylb.registry import Registry
@@ -48,6 +49,7 @@ class DialRules:
 
     @ivar clock: monotonic.
     @ivar room: for attempts, at each target.
+    @ivar manners: says whom to try next.
     @ivar timeout: seconds that one client may wait in all.
     @ivar attemptDelay: seconds to wait for one backend before trying the next beside it.
     @ivar tell: is told of picks and failed attempts.
@@ -57,6 +59,7 @@ class DialRules:
     selection: Selection
     registry: Registry
     room: Room
+    manners: Manners
     timeout: float
     attemptDelay: float
     tell: Tell

@@ -10,8 +10,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.unit.rigs import E, told
 from tinylb import BackendSet, ClientUnserved, LeastConnections, PairOpened, RoundRobin, Verdict, VerdictChanged
-from tinylb.dial import MANNERS, RELUCTANCE
 from tinylb.events import Event
+from tinylb.manners import MANNERS, RELUCTANCE
 from tinylb.testing import Behaviour, MemoryBackend, MemoryBalancer
 
 # The seeds of the histories of each shape.

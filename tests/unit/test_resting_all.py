@@ -6,7 +6,8 @@ from tests.unit.restingcase import DELAY, RestingCase
 from tests.unit.rigs import served, told
 from tests.unit.test_reactions import Reaction
 from tinylb import ClientUnserved, CloseReason, DialFailed, Verdict
-from tinylb.dial import ATTEMPTS_PER_CLIENT, MANNERS, RELUCTANCE
+from tinylb.dial import ATTEMPTS_PER_CLIENT
+from tinylb.manners import MANNERS, RELUCTANCE
 from tinylb.testing import Behaviour
 
 

@@ -1,0 +1,73 @@
+"""Whom a client tries next: who may be well before who is known not to be, and not everybody at the same bad one."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from twisted.internet.interfaces import IReactorTime
+
+from tinylb.attempt import Attempt
+from tinylb.ranking import Candidate
+from tinylb.room import Room
+from tinylb.selection import Selection
+
+# So many attempt delays does a client wait for a backend that may be well, before it tries one that is known not to be.
+RELUCTANCE = 5
+# So many for a backend that another client is trying already.
+MANNERS = 2
+
+Attempts = dict[Attempt, None]
+
+
+class Manners:
+    """
+    What clients owe to one another, and to themselves.
+
+    @param clock: monotonic.
+    @param attemptDelay: seconds.
+    @param longest: seconds; nobody waits longer for one attempt before he tries whoever there is.
+    """
+
+    def __init__(
+        self, clock: IReactorTime, selection: Selection, room: Room, *, attemptDelay: float, longest: float
+    ) -> None:
+        self._clock = clock
+        self._selection = selection
+        self._room = room
+        self._attemptDelay = attemptDelay
+        self._longest = longest
+
+    def pick(self, tried: Collection[str], attempts: Attempts) -> Candidate | None:
+        """
+        Where an attempt has failed, one client at a time tries again, and the others go elsewhere; unless there is
+        nowhere else, or that comes to nothing either.
+
+        @param tried: the targets that a client has tried.
+        @param attempts: those of them that are under way, the oldest first.
+        """
+        selection, room = self._selection, self._room
+        if not attempts:
+            return selection.pick(tried, room.isFree) or selection.pick(tried, room.hasRoom)
+        choice = selection.pick(tried, lambda each: self._isAcceptable(each, attempts) and room.isFree(each))
+        if choice is None and self._hasWaited(next(reversed(attempts)), MANNERS):
+            choice = selection.pick(tried, lambda each: self._isAcceptable(each, attempts) and room.hasRoom(each))
+        return choice
+
+    def remain(self, tried: Collection[str], attempts: Attempts, *, isFree: bool) -> bool:
+        """
+        Whether there is somebody to be tried beside what is under way, now or when there is room.
+
+        @param isFree: now.
+        """
+        return self._selection.remain(
+            tried, lambda each: self._isAcceptable(each, attempts) and (not isFree or self._room.isFree(each))
+        )
+
+    def _isAcceptable(self, candidate: Candidate, attempts: Attempts) -> bool:
+        """A backend that says no may be faster than one that is well."""
+        if not candidate.isLastResort:
+            return True
+        return all(each.candidate.isLastResort or self._hasWaited(each, RELUCTANCE) for each in attempts)
+
+    def _hasWaited(self, attempt: Attempt, delays: int) -> bool:
+        return self._clock.seconds() - attempt.started >= min(delays * self._attemptDelay, self._longest)
