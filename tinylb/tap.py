@@ -58,6 +58,7 @@ class Options(TwistedOptions):
 
     def __init__(self) -> None:
         TwistedOptions.__init__(self)
+        self.ineffective: list[str] = []
         self["listen"] = []
         self["backend"] = []
         self["backends-file"] = None
@@ -103,7 +104,7 @@ class Options(TwistedOptions):
             self[name] = seconds(name, self[name], least=0)
         if self["max-connections"] is not None:
             self["max-connections"] = count("max-connections", self["max-connections"])
-        checkOptions(self)
+        self.ineffective = checkOptions(self)
         if self["policy"] not in POLICIES:
             raise wrongUsage(f"--policy {self['policy']}: there is no such policy; expected: {' or '.join(POLICIES)}")
         if not self["listen"]:
@@ -129,6 +130,10 @@ def makeService(options: Options) -> IService:
             asked=asked,
             most=most,
             descriptors=descriptors,
+        )
+    if options.ineffective:
+        Logger(namespace="tinylb").warn(
+            "{options}: no effect without --check; backends are not checked", options=", ".join(options.ineffective)
         )
     balancer = LoadBalancerService(
         [_endpoint(reactor, description) for description in options["listen"]],

@@ -86,16 +86,15 @@ class MeaningTests(OptionsCase):
 class WrongUsageTests(OptionsCase):
     """Wrong usage: one line that names the option, the value, and what would be right."""
 
-    def assertWrongValues(self, name: str, values: tuple[str, ...], *words: str) -> None:
-        """These values of this option are wrong usage, in an otherwise right command line with a check."""
+    def assertWrongValues(self, name: str, values: tuple[str, ...], *words: str, before: tuple[str, ...] = TCP) -> None:
+        """These values of this option are wrong usage, in an otherwise right command line, with a check unless told."""
         for value in values:
             shown = "".join(each if each.isprintable() else repr(each)[1:-1] for each in value)
-            self.assertWrong((*TCP, name, value), f"{name} {shown}: ", *words)
+            self.assertWrong((*before, name, value), f"{name} {shown}: ", *words)
 
     def assertNoChecks(self, values: tuple[str, ...]) -> None:
         """These are no checks; what is one is said."""
-        for value in values:
-            self.assertWrong((*RIGHT, "--check", value), f"--check {value!r}: ", "tcp, http:/PATH or https:/PATH")
+        self.assertWrongValues("--check", values, "tcp, http:/PATH or https:/PATH", before=RIGHT)
 
     def test_check(self) -> None:
         """What is no check is answered with those there are."""
@@ -108,12 +107,6 @@ class WrongUsageTests(OptionsCase):
     def test_path(self) -> None:
         """Nor is a path that would have to be quoted to be one."""
         self.assertNoChecks(("http:/a b", "http:/a\r\nHost: b", "http:/a\x00", "http:/\u00e9"))
-
-    def test_withoutCheck(self) -> None:
-        """What is of no use without a check is refused there: whoever gives it believes that there is one."""
-        for name in DEFAULTS.keys() - {"check", "check-ca", "check-cert", "check-key"}:
-            value = str(DEFAULTS[name])
-            self.assertWrong((*RIGHT, f"--{name}", value), f"--{name} {value}: ", "--check tcp")
 
     def test_seconds(self) -> None:
         """Times are more than nothing; the line says how much."""
@@ -192,6 +185,11 @@ class EffectTests(ProgramCase):
         self.start(*RIGHT)
         self.listen(60)
         self.assertEqual(self.dialled(), [])
+
+    def test_withoutCheck(self) -> None:
+        """Whoever says how to check, and not what, is told that nothing is checked; it is no reason not to start."""
+        self.start(*RIGHT, "--rise", "2", "--on-down", "keep")
+        self.assertIn("warn: --rise, --on-down: no effect without --check; backends are not checked", self.lines)
 
     def test_atStart(self) -> None:
         """Checks begin when the reactor runs, and go on."""

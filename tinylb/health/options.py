@@ -31,13 +31,15 @@ _KIND = re.compile(r"tcp|(https?):(/(?!/)[!-~]*)")
 _FILES = ("check-ca", "check-cert", "check-key")
 
 
-def checkOptions(options: MutableMapping[str, Any]) -> None:
-    """Replace texts by what they mean; wrong usage ends the program."""
-    for name, default in _DEFAULTS.items():
-        if options[name] is None:
-            options[name] = default
-        elif options["check"] is None:
-            raise wrongUsage(f"--{name} {options[name]}: of use with --check only; add for example --check tcp")
+def checkOptions(options: MutableMapping[str, Any]) -> list[str]:
+    """
+    Replace texts by what they mean; wrong usage ends the program.
+
+    @return: the options that were given and have no effect, as nothing is checked.
+    """
+    given = [name for name in _DEFAULTS if options[name] is not None]
+    for name in _DEFAULTS.keys() - given:
+        options[name] = _DEFAULTS[name]
     for name in ("check-interval", "check-timeout"):
         options[name] = seconds(name, options[name], least=0.01)
     for name in ("rise", "fall"):
@@ -47,7 +49,7 @@ def checkOptions(options: MutableMapping[str, Any]) -> None:
     kind = options["check"]
     if kind is not None and not _KIND.fullmatch(kind):
         raise wrongUsage(
-            f"--check {kind!r}: not a check; expected: tcp, http:/PATH or https:/PATH, as https:/readyz, which every "
+            f"--check {kind}: not a check; expected: tcp, http:/PATH or https:/PATH, as https:/readyz, which every "
             "backend is asked for"
         )
     for name in _FILES:
@@ -57,6 +59,7 @@ def checkOptions(options: MutableMapping[str, Any]) -> None:
             )
     if options["check-key"] is not None and options["check-cert"] is None:
         raise wrongUsage(f"--check-key {options['check-key']}: the certificate is missing; add --check-cert FILE")
+    return [f"--{name}" for name in given] if kind is None else []
 
 
 def healthChecks(options: MutableMapping[str, Any], balancer: LoadBalancer) -> HealthChecks | None:

@@ -90,9 +90,9 @@ class ClientTLS:
         try:
             certificate, pair = Certificate.loadPEM(own), KeyPair.load(key, FILETYPE_PEM)
         except Exception as error:  # OpenSSL's own, and whatever else its binding makes of it
-            if b"PRIVATE KEY" not in key:
-                raise TLSFileError("--check-cert", self._cert, "has no key; add --check-key FILE") from None
             what = f"not a certificate, or {self._key} not a key ({_reason(error)}); PEM is expected"
+            if b"PRIVATE KEY" not in key:
+                what = f"{self._key} has no key; PEM is expected, with the key in it or in --check-key FILE"
             raise TLSFileError("--check-cert", self._cert, what) from None
         if not pair.matches(certificate.getPublicKey()):
             raise TLSFileError("--check-cert", self._cert, f"does not go with the key in {self._key}")
