@@ -6,7 +6,7 @@ from tests.unit.checkrig import ChecksCase, HandCheck, listen
 from tests.unit.rigs import served, told
 from tinylb import CloseReason, PairClosed, VerdictChanged
 from tinylb.events import Verdict
-from tinylb.health import Outcome
+from tinylb.health import Outcome, TCPCheck
 from tinylb.testing import Behaviour
 
 
@@ -190,6 +190,18 @@ class TCPTests(ChecksCase):
         self.assertEqual(self.states(kit)["a"], "dead")
         listen(kit.clock, 2)
         self.assertEqual(self.states(kit)["a"], "ready")
+
+    def test_oneIsEnough(self) -> None:
+        """Where one bad check is enough, connections are reset once another has been heard since then."""
+        kit = self.balancer("a", "b")
+        self.checks(kit, TCPCheck(), fall=1)
+        listen(kit.clock, 1)
+        client = kit.connect()
+        kit.backends["a"].behaviour = Behaviour.REFUSES
+        listen(kit.clock, 2)
+        self.assertEqual((self.states(kit)["a"], client.ending), ("dead", None))
+        listen(kit.clock, 2)
+        self.assertEqual(client.ending, "reset")
 
     def test_hangs(self) -> None:
         """So is one that does not answer; nothing is left of the attempts."""

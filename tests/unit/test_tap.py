@@ -12,10 +12,12 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tinylb import tap
 from tinylb.addresses import HostPort
+from tinylb.health.options import PARAMETERS
 from tinylb.tap import Options
 
 LISTEN = ("--listen", "tcp:6443:interface=127.0.0.1")
 BACKEND = ("--backend", "cp-1=192.0.2.11:6443")
+HEALTH = [parameter[0] for parameter in PARAMETERS]
 
 
 class OptionsCase(SynchronousTestCase):
@@ -46,7 +48,7 @@ class MeaningTests(OptionsCase):
         """What is not given is as documented."""
         options = self.parse(*LISTEN, *BACKEND)
         self.assertEqual(
-            {name: options[name] for name in options if name not in ("listen", "backend")},
+            {name: options[name] for name in options if name not in ("listen", "backend", *HEALTH)},
             {
                 "backends-file": None,
                 "policy": "round-robin",
@@ -57,15 +59,6 @@ class MeaningTests(OptionsCase):
                 "keepalive": 30.0,
                 "max-connections": None,
                 "drain": 5.0,
-                "check": None,
-                "check-interval": 2.0,
-                "check-timeout": 1.0,
-                "check-ca": None,
-                "check-cert": None,
-                "check-key": None,
-                "rise": 2,
-                "fall": 3,
-                "on-down": "abort",
             },
         )
 

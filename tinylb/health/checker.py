@@ -64,12 +64,13 @@ class Checker:
     """
     One check at a time; the next begins when the interval is over, and this one has ended.
 
-    @ivar unheard: of the last checks in a row in which nothing was heard, when each began; as many as condemn a target.
+    @ivar unheard: of the last checks in a row in which nothing was heard, when each began; as many as condemn a target,
+        and two at least: between two of them others have been heard, if they can be.
     """
 
     def __init__(self, rules: CheckRules, target: str) -> None:
         self.target = target
-        self.unheard: deque[float] = deque(maxlen=rules.fall)
+        self.unheard: deque[float] = deque(maxlen=max(2, rules.fall))
         self._goodFrom: float | None = None
         self._goodUntil = 0.0
         self._rules = rules
