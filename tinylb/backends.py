@@ -12,7 +12,7 @@ from zope.interface import implementer
 
 from tinylb.addresses import HostPort
 from tinylb.direct import DirectEndpoint
-from tinylb.interfaces import IBackend, INamed
+from tinylb.interfaces import IBackend, INamed, IStandby
 from tinylb.names import NamesReactor, namesReactor
 
 
@@ -24,6 +24,8 @@ class EndpointBackend:
     @param target: names where the connections go. Two endpoints that lead to the same place have
         the same target.
     @param tier: see L{IBackend}; likewise C{weight} and C{draining}.
+    @param description: what the endpoint was made of, for L{clientFromString
+        <twisted.internet.endpoints.clientFromString>}. A backend with one can be remembered over restarts.
     """
 
     def __init__(
@@ -34,8 +36,10 @@ class EndpointBackend:
         tier: int = 0,
         weight: int = 1,
         draining: bool = False,
+        description: str | None = None,
     ) -> None:
         self.target = target
+        self.description = description
         self.tier = tier
         self.weight = weight
         self.draining = draining
@@ -101,6 +105,7 @@ class Member:
     tier: int
     weight: int
     draining: bool
+    isStandby: bool
 
     @classmethod
     def of(cls, id: str, backend: IBackend) -> Member:
@@ -110,7 +115,8 @@ class Member:
         """
         if not IBackend.providedBy(backend):
             raise TypeError(f"backend {id!r} is {backend!r}, which does not provide IBackend")
-        member = cls(id, backend.target, backend.tier, backend.weight, backend.draining)
+        isStandby = IStandby.providedBy(backend)
+        member = cls(id, backend.target, backend.tier, backend.weight, backend.draining, isStandby)
         if not isinstance(id, str) or not id:
             raise ValueError(f"the id {id!r} is not a non-empty string")
         if not isinstance(member.target, str) or not member.target:
@@ -127,12 +133,14 @@ class BackendSet(Mapping[str, IBackend]):
     @param backends: a mapping from id to backend, or pairs of them. It is copied.
     @ivar members: what was read of each backend, in order.
     @ivar targets: where the backends' connections go.
+    @ivar standing: those targets at which somebody does more than stand by; see L{IStandby}.
     """
 
     def __init__(self, backends: Mapping[str, IBackend] | Iterable[tuple[str, IBackend]] = ()) -> None:
         ordered = dict(backends)
         self.members = tuple(Member.of(id, ordered[id]) for id in sorted(ordered))
         self.targets = frozenset(member.target for member in self.members)
+        self.standing = frozenset(member.target for member in self.members if not member.isStandby)
         self._backends = {member.id: ordered[member.id] for member in self.members}
 
     def __getitem__(self, id: str) -> IBackend:

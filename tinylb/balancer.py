@@ -206,6 +206,7 @@ class LoadBalancer(Factory):
         """Serve clients again after L{drain}. What it has not aborted yet goes on."""
         self._stopping = False
         self._setDeadline(None)
+        self._pool.resume()
 
     def _setDeadline(self, deadline: IDelayedCall | None) -> None:
         former, self._deadline = self._deadline, deadline
@@ -219,7 +220,7 @@ class LoadBalancer(Factory):
 
     def _drained(self, _: None) -> None:
         self._setDeadline(None)
-        self._pool.close()
+        self._pool.suspend()
         release(self.clock)
         self._engines.release()
 

@@ -67,9 +67,9 @@ class Dial:
         self._isWaiting = False
 
     def start(self) -> None:
-        """Begin."""
+        """Begin. The time since it was made counts."""
         self._rules.late.add(self)
-        self._setTimer(self._started)
+        self._setTimer(self._rules.clock.seconds())
         self.advance()
 
     def cancel(self) -> None:

@@ -78,7 +78,7 @@ class BackendsReplaced:
 
 @dataclass(frozen=True)
 class TargetRemoved:
-    """A target left the set.
+    """A target left the set, or only stands by in it now.
 
     @ivar pairs: how many connections were ended for it.
     @ivar dials: how many attempts were cancelled, their clients sent elsewhere."""

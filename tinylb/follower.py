@@ -41,7 +41,7 @@ class Follower:
         self._provider = provider
         self._take = take
         self._random = random
-        self._isFollowing = False
+        self._run: object = None
         self._watcher: IWatcher | None = None
         self._retry: IDelayedCall | None = None
         self._backoff = 1.0
@@ -50,12 +50,12 @@ class Follower:
 
     def start(self) -> None:
         """Watch. A set that is there already has been taken when this returns."""
-        self._isFollowing = True
-        self._getNext()
+        self._run = run = object()
+        self._getNext(run)
 
     def stop(self) -> None:
         """Watch no more."""
-        self._isFollowing = False
+        self._run = None
         retry, self._retry = self._retry, None
         if retry is not None:
             retry.cancel()
@@ -71,33 +71,36 @@ class Follower:
             known.update({**told, "error": self._error or told.get("error")})
         return known
 
-    def _getNext(self) -> None:
+    def _getNext(self, run: object) -> None:
         self._retry = None
-        maybeDeferred(self._get).addCallback(self._got).addErrback(self._failed)
+        getting = maybeDeferred(self._get)
+        getting.addCallback(self._got, run).addErrback(self._failed, run)
 
     def _get(self) -> Deferred[Any]:
         if self._watcher is None:
             self._watcher = self._provider.watch()
         return self._watcher.get()
 
-    def _got(self, published: BackendSet) -> None:
-        if not self._isFollowing:
+    def _got(self, published: BackendSet, run: object) -> None:
+        if run is not self._run:
             return
         self._take(published if isinstance(published, BackendSet) else BackendSet(published))
+        if run is not self._run:  # whoever took it has stopped this, and may have started it again
+            return
         self._changed = timestamp()
         self._backoff = 1.0
         if self._error is not None:
             self._error = None
             self._log.info("The provider works again")
-        self._getNext()
+        self._getNext(run)
 
-    def _failed(self, failure: Failure) -> None:
-        if not self._isFollowing:
+    def _failed(self, failure: Failure, run: object) -> None:
+        if run is not self._run:
             return
         error = f"{type(failure.value).__name__}: {failure.getErrorMessage()}"
         if error != self._error:
             self._error = error
             self._log.error("The provider failed; the last set stays in force: {error}", error=error)
         if failure.check(WatcherClosed) is None:
-            self._retry = self._clock.callLater(self._backoff * (0.5 + self._random() / 2), self._getNext)
+            self._retry = self._clock.callLater(self._backoff * (0.5 + self._random() / 2), self._getNext, run)
             self._backoff = min(self._backoff * 2, LONGEST_BACKOFF)

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 from zope.interface import Attribute, Interface
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from twisted.internet.defer import Deferred
     from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClientEndpoint
 
+    from tinylb.backends import BackendSet
     from tinylb.events import Event
     from tinylb.health.answer import Answer
 
@@ -44,6 +45,13 @@ class INamed(IBackend):
     """A backend whose address has to be looked up before it can be reached. Optional."""
 
     isLookingUp: bool = Attribute("""Whether that is being done now.""")
+
+
+class IStandby(IBackend):
+    """
+    Marks a backend that stands by for those of a source. Optional. Where a target was a source's and now only stands
+    by, it has left: its connections end, as if it had left the set.
+    """
 
 
 class IWatcher(Interface):
@@ -79,6 +87,26 @@ class IDescribed(Interface):
         """
         @return: C{source}, what is followed; C{error}, the present trouble or L{None};
             C{changed}, when the set last changed (ISO 8601, UTC) or L{None}.
+        """
+
+
+class IExpecting(IProvider):
+    """A provider that may doubt its source when that says that there is nobody. Optional."""
+
+    def expect(backends: BackendSet) -> None:
+        """
+        @param backends: who was there when the source was last heard, before this provider existed. While one of them
+            answers, a source that names nobody is not believed.
+        """
+
+
+class IProbe(Interface):
+    """Finds out whether backends can be reached: how providers, and layers of them, hear of health."""
+
+    def anyAnswers(backends: Iterable[IBackend]) -> Deferred[bool]:
+        """
+        @return: a L{Deferred} that fires with whether one of the backends, at least, accepts connections; after some
+            seconds at the latest. It never fails by itself, and may be cancelled.
         """
 
 

@@ -131,3 +131,7 @@ class LeastConnections:
 
 def _load(candidate: ICandidate) -> float:
     return candidate.connections / candidate.weight
+
+
+POLICIES: dict[str, Callable[[], IPolicy]] = {"round-robin": RoundRobin, "least-connections": LeastConnections}
+"""By the names that people give them."""

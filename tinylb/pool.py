@@ -90,10 +90,14 @@ class Pool:
         """See L{LoadBalancer.explain <tinylb.LoadBalancer.explain>}."""
         return self._decisions.explain()
 
-    def close(self) -> None:
-        """Schedule nothing any more, until something happens again."""
-        self.rests.close()
+    def suspend(self) -> None:
+        """Schedule nothing any more, until L{resume}."""
+        self.rests.suspend()
         self._log.close()
+
+    def resume(self) -> None:
+        """Go on."""
+        self.rests.resume()
 
     def _abortTheDead(self, news: str | None = None) -> dict[str, int]:
         """

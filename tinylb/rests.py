@@ -31,12 +31,14 @@ class Rest:
     @ivar failures: how many rests there have been without a success between them.
     @ivar why: what failed.
     @ivar isSilent: whether what failed was no answer in time, and not an error.
-    @ivar call: ends it; L{None} once it has ended, and the target is tried again.
+    @ivar until: when it ends, by the clock; L{None} once it has ended, and the target is tried again.
+    @ivar call: ends it, unless rests are suspended.
     """
 
     failures: int = 0
     why: str = ""
     isSilent: bool = False
+    until: float | None = None
     call: IDelayedCall | None = None
 
 
@@ -82,28 +84,38 @@ class Rests:
             self._forget(target)
             self._judge(target, Finding(Verdict.READY, "it can be reached again"), by="dials")
 
-    def close(self) -> None:
-        """All rests are over; nothing is scheduled any more."""
-        for target, rest in tuple(self._rests.items()):
+    def suspend(self) -> None:
+        """Schedule nothing any more, until L{resume}."""
+        for rest in self._rests.values():
             if rest.call is not None:
                 rest.call.cancel()
-                self._over(target, rest)
+                rest.call = None
+
+    def resume(self) -> None:
+        """Rests end when they would have ended; some may have, meanwhile."""
+        for target, rest in tuple(self._rests.items()):
+            if rest.until is not None and rest.call is None:
+                self._endAt(rest.until, target, rest)
 
     def _failed(self, target: str, why: str, isSilent: bool) -> None:
         rest = self._rests.setdefault(target, Rest())
-        if rest.call is not None:
+        if rest.until is not None:
             return
         least = min(SHORTEST * 2 ** min(rest.failures, 10), LONGEST)
         seconds = least * (1 + self._random() / 2)
         rest.failures += 1
         rest.why, rest.isSilent = why, isSilent
         if self._judge(target, Finding(Verdict.RESTING, f"{why}; it rests for {seconds:.1f} s"), by="dials"):
-            rest.call = self._clock.callLater(seconds, self._over, target, rest)
+            rest.until = self._clock.seconds() + seconds
+            self._endAt(rest.until, target, rest)
         else:
             del self._rests[target]
 
+    def _endAt(self, when: float, target: str, rest: Rest) -> None:
+        rest.call = self._clock.callLater(max(0.0, when - self._clock.seconds()), self._over, target, rest)
+
     def _over(self, target: str, rest: Rest) -> None:
-        rest.call = None
+        rest.until = rest.call = None
         why = f"{rest.why}; it may be tried again, by one client at a time"
         self._judge(target, Finding(Verdict.RESTING, why, isDue=True), by="dials")
 

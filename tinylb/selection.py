@@ -30,7 +30,7 @@ class PassedOver(NamedTuple):
 class Change(NamedTuple):
     """What a new set changed: see L{tinylb.events.BackendsReplaced}.
 
-    @ivar gone: the targets that are in it no longer."""
+    @ivar gone: the targets that are in it no longer, or only stand by now."""
 
     added: tuple[tuple[str, str], ...]
     removed: tuple[tuple[str, str], ...]
@@ -67,7 +67,7 @@ class Selection:
         old, self.backends = self.backends, backends
         change = _compare(old, backends, first=self.revision == 0)
         self.revision += change.distinct
-        self._findings.forget(change.gone)
+        self._findings.forget(old.targets - backends.targets)
         self._registry.keep(backends.targets)
         ids: dict[str, list[str]] = {}
         for member in backends.members:
@@ -188,6 +188,6 @@ def _compare(old: BackendSet, new: BackendSet, first: bool) -> Change:
         added=tuple((id, target) for id, target in after.items() if id not in before),
         removed=tuple((id, target) for id, target in before.items() if id not in after),
         moved=tuple((id, before[id], after[id]) for id in after if id in before and before[id] != after[id]),
-        gone=old.targets - new.targets,
+        gone=(old.targets - new.targets) | (old.standing - new.standing),
         distinct=first or old.members != new.members,
     )

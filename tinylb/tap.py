@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from twisted.application.service import IService
 from twisted.internet.endpoints import serverFromString
@@ -14,21 +14,13 @@ from twisted.logger import Logger
 from twisted.python.usage import Options as TwistedOptions
 from twisted.python.usage import UsageError
 
-from tinylb.addresses import HostPort, InvalidAddress
-from tinylb.backends import BackendSet, TCPBackend
-from tinylb.health.options import PARAMETERS, checkOptions, healthChecks
-from tinylb.interfaces import IPolicy, IProvider
+from tinylb.health import options as health
 from tinylb.limits import clientsFor, raiseDescriptorLimit
-from tinylb.policy import LeastConnections, RoundRobin
+from tinylb.policy import POLICIES
 from tinylb.program import Process, Program
-from tinylb.providers.file import BackendsFileError, FileProvider
+from tinylb.providers import options as providers
 from tinylb.service import LoadBalancerService
 from tinylb.usage import count, oneLine, seconds, wrongUsage
-from tinylb.value import Value
-
-T = TypeVar("T")
-
-POLICIES: dict[str, Callable[[], IPolicy]] = {"round-robin": RoundRobin, "least-connections": LeastConnections}
 
 BACKLOG = 1024
 # The endpoints that take a backlog; others have a listening socket already, or a syntax of their own.
@@ -53,7 +45,8 @@ class Options(TwistedOptions):
         ["keepalive", None, "30", "Seconds; a peer that vanished is found after about twice that. 0 = off."],
         ["max-connections", None, None, "Refuse clients beyond this number; by default from the descriptor limit."],
         ["drain", None, "5", "Seconds that open connections may finish after a stop is asked for."],
-        *PARAMETERS,
+        *providers.PARAMETERS,
+        *health.PARAMETERS,
     ]
 
     def __init__(self) -> None:
@@ -61,7 +54,8 @@ class Options(TwistedOptions):
         self.ineffective: list[str] = []
         self["listen"] = []
         self["backend"] = []
-        self["backends-file"] = None
+        for name in providers.FOLLOWED:
+            self[name] = None
 
     def opt_listen(self, description: str) -> None:
         """Twisted server endpoint to listen on, such as tcp:6443:interface=127.0.0.1; may be repeated."""
@@ -69,12 +63,25 @@ class Options(TwistedOptions):
 
     def opt_backends_file(self, path: str) -> None:
         """JSON file of backends, followed while running."""
-        if self["backends-file"] is not None:
-            raise wrongUsage(f"--backends-file {path}: one is followed already; put all backends into one file")
-        self["backends-file"] = path
+        providers.give(self, "backends-file", path)
+
+    def opt_dns(self, address: str) -> None:
+        """HOST:PORT; follow the addresses of a name."""
+        providers.give(self, "dns", address)
+
+    def opt_srv(self, name: str) -> None:
+        """Follow the SRV records of a name, such as _https._tcp.example.com."""
+        providers.give(self, "srv", name)
+
+    def opt_kubernetes(self, config: str) -> None:
+        """Follow EndpointSlices; a kubeconfig file, or in-cluster."""
+        providers.give(self, "kubernetes", config)
 
     def opt_backend(self, backend: str) -> None:
-        """A fixed backend, [ID=]HOST:PORT; may be repeated."""
+        """
+        A fixed backend, [ID=]HOST:PORT; may be repeated. Beside what is followed it serves until that is known, and
+        when nobody else can.
+        """
         self["backend"].append(backend)
 
     def opt_version(self) -> None:
@@ -104,16 +111,12 @@ class Options(TwistedOptions):
             self[name] = seconds(name, self[name], least=0)
         if self["max-connections"] is not None:
             self["max-connections"] = count("max-connections", self["max-connections"])
-        self.ineffective = checkOptions(self)
+        self.ineffective = health.checkOptions(self)
         if self["policy"] not in POLICIES:
             raise wrongUsage(f"--policy {self['policy']}: there is no such policy; expected: {' or '.join(POLICIES)}")
         if not self["listen"]:
             raise wrongUsage("--listen is missing; give for example --listen tcp:6443:interface=127.0.0.1")
-        if self["backends-file"] is not None and self["backend"]:
-            raise wrongUsage("--backend cannot be given together with --backends-file; put it into the file")
-        if self["backends-file"] is None and not self["backend"]:
-            raise wrongUsage("no backends; give --backends-file FILE, or --backend HOST:PORT for fixed ones")
-        self["backend"] = _fixedBackends(self["backend"])
+        providers.checkSources(self)
 
 
 def makeService(options: Options) -> IService:
@@ -137,7 +140,7 @@ def makeService(options: Options) -> IService:
         )
     balancer = LoadBalancerService(
         [_endpoint(reactor, description) for description in options["listen"]],
-        _provider(reactor, options),
+        providers.providerOf(reactor, options),
         reactor=reactor,
         drain=options["drain"],
         policy=POLICIES[options["policy"]](),
@@ -149,7 +152,7 @@ def makeService(options: Options) -> IService:
         maxConnections=most if asked is None else min(asked, most),
         onDown=options["on-down"],
     )
-    checks = healthChecks(options, balancer.balancer)
+    checks = health.healthChecks(options, balancer.balancer)
     return Program(reactor, balancer, options["listen"], _process(options), [] if checks is None else [checks])
 
 
@@ -157,17 +160,6 @@ def _process(options: Options) -> Process:
     """twistd becomes a daemon unless it is told not to; twist, which has no such option, never does."""
     runner: Mapping[str, Any] = options.parent or {}
     return Process(pidfile=runner.get("pidfile"), isSilent=not runner.get("nodaemon", True))
-
-
-def _provider(reactor: Any, options: Options) -> IProvider:
-    if options["backends-file"] is None:
-        return Value(BackendSet({id: TCPBackend(reactor, at.host, at.port) for id, at in options["backend"].items()}))
-    provider = FileProvider(reactor, options["backends-file"])
-    try:
-        provider.load()
-    except BackendsFileError as error:
-        raise wrongUsage(f"--backends-file {error}") from None
-    return provider
 
 
 def _endpoint(reactor: Any, description: str) -> IStreamServerEndpoint:
@@ -183,20 +175,3 @@ def _endpoint(reactor: Any, description: str) -> IStreamServerEndpoint:
             f"--listen {description}: not a server endpoint ({oneLine(error)}); "
             "expected for example tcp:6443:interface=127.0.0.1"
         ) from None
-
-
-def _fixedBackends(texts: list[str]) -> dict[str, HostPort]:
-    found: dict[str, HostPort] = {}
-    for text in texts:
-        id, equals, address = text.rpartition("=")
-        if not equals:
-            id = address
-        if not id or not id.isprintable():
-            raise wrongUsage(f"--backend {text}: the id is empty or not printable; expected: ID=HOST:PORT")
-        if id in found:
-            raise wrongUsage(f"--backend {text}: the id {id} is given twice; each may be given once")
-        try:
-            found[id] = HostPort.parse(address)
-        except InvalidAddress as error:
-            raise wrongUsage(f"--backend {text}: {error}") from None
-    return found

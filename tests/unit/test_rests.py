@@ -221,17 +221,32 @@ class EndTests(RestsCase):
         self.assertEqual(self.clock.getDelayedCalls(), [])
         self.assertEqual(self.rest(), 1)
 
-    def test_close(self) -> None:
-        """Closing ends every wait: nothing is scheduled any more, and all have their turns again."""
+    def test_suspend(self) -> None:
+        """While rests are suspended nothing is scheduled; afterwards they end when they would have ended."""
         self.attemptFails("a")
-        self.attemptFails("b", DialFailure.OVERTAKEN)
-        self.rests.close()
+        self.rests.suspend()
         self.assertEqual(self.clock.getDelayedCalls(), [])
-        self.assertEqual((self.isDue("a"), self.isDue("b")), (True, True))
+        self.clock.advance(0.75)
+        self.rests.resume()
+        self.assertFalse(self.isDue("a"))
+        self.clock.advance(0.25)
+        self.assertTrue(self.isDue("a"))
 
-    def test_afterClose(self) -> None:
-        """What was learnt is kept: after closing, failures go on where they were."""
+    def test_overWhileSuspended(self) -> None:
+        """A rest whose time came while rests were suspended is over as soon as they go on."""
+        self.attemptFails("a")
+        self.rests.suspend()
+        self.clock.advance(10)
+        self.rests.resume()
+        self.clock.advance(0)
+        self.assertTrue(self.isDue("a"))
+
+    def test_afterSuspension(self) -> None:
+        """What was learnt is kept: after a suspension, failures go on where they were."""
         self.rest()
         self.attemptFails()
-        self.rests.close()
+        self.rests.suspend()
+        self.clock.advance(2)
+        self.rests.resume()
+        self.clock.advance(0)
         self.assertEqual(self.rest(), 4)

@@ -50,7 +50,7 @@ class MeaningTests(OptionsCase):
         self.assertEqual(
             {name: options[name] for name in options if name not in ("listen", "backend", *HEALTH)},
             {
-                "backends-file": None,
+                **dict.fromkeys(("backends-file", "dns", "srv", "kubernetes", "kubernetes-service", "state-file")),
                 "policy": "round-robin",
                 "dial-timeout": 10.0,
                 "attempt-delay": 0.25,
@@ -199,8 +199,11 @@ class WrongUsageTests(OptionsCase):
         self.assertWrong((*LISTEN, "--backend", "x:1", "--backend", "x:1=y:2"), "--backend x:1=y:2", "x:1", "twice")
 
     def test_twoSources(self) -> None:
-        """A file and fixed backends do not go together, and one file is followed."""
-        self.assertWrong((*LISTEN, *BACKEND, "--backends-file", "b.json"), "--backend ", "--backends-file")
+        """One source is followed."""
+        for name in ("--dns", "--srv", "--kubernetes"):
+            self.assertWrong((*LISTEN, "--backends-file", "a", name, "b"), f"{name} b: --backends-file a ")
+            self.assertWrong((*LISTEN, name, "a", "--backends-file", "b"), f"--backends-file b: {name} a ")
+            self.assertWrong((*LISTEN, name, "a", name, "b"), f"{name} b: {name} a ")
         both = ("--backends-file", "a.json", "--backends-file", "b.json")
         self.assertWrong((*LISTEN, *both), "--backends-file b.json", "one")
 

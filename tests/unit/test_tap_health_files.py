@@ -45,14 +45,14 @@ class WithoutTLSTests(FilesCase):
     def test_hint(self) -> None:
         """An https check is answered with how to install what it needs."""
         modules: dict[str, ModuleType | None] = sys.modules  # type: ignore[assignment]
-        former = modules.get("tinylb.health.tls")
-        modules["tinylb.health.tls"] = None
+        former = modules.get("tinylb.tls")
+        modules["tinylb.tls"] = None
         try:
             self.assertWrong((), "--check https:/readyz: ", "pip install 'tinylb[tls]'")
         finally:
-            del modules["tinylb.health.tls"]
+            del modules["tinylb.tls"]
             if former is not None:
-                modules["tinylb.health.tls"] = former
+                modules["tinylb.tls"] = former
 
 
 class FilesTests(FilesCase):

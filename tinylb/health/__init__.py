@@ -1,7 +1,7 @@
 """
 Active health checks: a service beside the balancer that asks every target how it is, and tells the balancer.
 
-L{tinylb.health.tls} has what checks over HTTPS need; it comes with the extra C{tls}.
+L{tinylb.tls} has what checks over HTTPS need; it comes with the extra C{tls}.
 """
 
 from tinylb.health.answer import Answer, Outcome

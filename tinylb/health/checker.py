@@ -14,9 +14,9 @@ from tinylb.events import DialFailure, Verdict
 from tinylb.failures import explain
 from tinylb.health.answer import Answer, Outcome
 from tinylb.health.judge import Judge
-from tinylb.health.reach import Reach
 from tinylb.health.timeout import FairTimeout
 from tinylb.interfaces import IBackend, IHealthCheck
+from tinylb.reach import Reach
 
 LONGEST_WHY = 100
 """Characters of evidence; more is cut off."""

@@ -15,6 +15,7 @@ from zope.interface import implementer
 
 from tinylb.addresses import HostPort, InvalidAddress
 from tinylb.attempt import abandon
+from tinylb.distrust import tlsWording
 from tinylb.health.answer import Answer, Outcome
 from tinylb.interfaces import IHealthCheck
 
@@ -35,7 +36,7 @@ class HTTPCheck:
     is not HTTP/1.
 
     @param path: begins with a slash.
-    @param tls: gives what TLS needs for a host, as L{ClientTLS <tinylb.health.tls.ClientTLS>} does; L{None} for HTTP in
+    @param tls: gives what TLS needs for a host, as L{ClientTLS <tinylb.tls.ClientTLS>} does; L{None} for HTTP in
         the clear.
     """
 
@@ -81,7 +82,7 @@ class _Question(Protocol):
         if self.answer.called:
             return
         if not reason.check(ConnectionDone):
-            self.answer.callback(Answer(Outcome.NO, _wording(reason)))
+            self.answer.callback(Answer(Outcome.NO, tlsWording(reason.value) or "connection reset by peer"))
         elif self._heard:
             self.answer.callback(Answer(Outcome.NO, "what it says is not HTTP"))
         else:
@@ -106,18 +107,6 @@ class _Questions(Factory):
 def _answerOf(question: object) -> Deferred[Answer]:
     assert isinstance(question, _Question), "the factory has built it"
     return question.answer
-
-
-def _wording(reason: Failure) -> str:
-    """OpenSSL's errors are lists of triples; the one about names is an object that spells out all it knows."""
-    error: BaseException = reason.value  # type: ignore[assignment]
-    if type(error).__name__ == "VerificationError":
-        return "TLS: the certificate is for another host"
-    if type(error).__name__ == "CertificateError":
-        return "TLS: the certificate names no host"
-    if error.args and isinstance(error.args[0], list) and error.args[0]:
-        return f"TLS: {error.args[0][-1][-1]}"
-    return "connection reset by peer"
 
 
 def _hostOf(target: str) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from tinylb.health.checks import HealthChecks
 from tinylb.health.http import HTTPCheck
 from tinylb.health.tcp import TCPCheck
 from tinylb.interfaces import IHealthCheck
+from tinylb.pem import PEM, BadPEM, MissingKey
 from tinylb.usage import count, seconds, wrongUsage
 
 PARAMETERS = [
@@ -83,10 +84,17 @@ def _check(options: MutableMapping[str, Any]) -> IHealthCheck:
     if scheme == "http":
         return HTTPCheck(path)
     try:
-        from tinylb.health.tls import ClientTLS, TLSFileError
+        from tinylb.tls import ClientTLS
     except ImportError as error:
         raise wrongUsage(f"--check {options['check']}: {error}; pip install 'tinylb[tls]' for TLS") from None
+    ca, cert, key = (_file(name, options[name]) for name in _FILES)
     try:
-        return HTTPCheck(path, ClientTLS(*(options[name] for name in _FILES)))
-    except TLSFileError as error:
+        return HTTPCheck(path, ClientTLS(ca, cert, key))
+    except MissingKey as error:
+        raise wrongUsage(f"{error}, with the key in it or in --check-key FILE") from None
+    except BadPEM as error:
         raise wrongUsage(str(error)) from None
+
+
+def _file(name: str, path: str | None) -> PEM | None:
+    return None if path is None else PEM(f"--{name} {path}", path)

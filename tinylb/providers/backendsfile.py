@@ -38,18 +38,28 @@ def parseBackends(content: bytes) -> dict[str, Entry]:
     @return: the entries by id.
     @raise InvalidBackends: for anything that is not wholly valid.
     """
+    return parseDocument(content)[0]
+
+
+def parseDocument(content: bytes, more: tuple[str, ...] = ()) -> tuple[dict[str, Entry], dict[str, Any]]:
+    """
+    The same, with what else the file says.
+
+    @param more: keys that it may have beside the backends.
+    @return: the entries by id, and the whole.
+    """
     document = _load(content)
     if not isinstance(document, dict):
         raise _wrong("$", f"is {_kind(document)}", f"an object, such as {EXAMPLE}")
-    _onlyKeys("$", document, ("backends",))
+    _onlyKeys("$", document, ("backends", *more))
     if "backends" not in document:
         raise _wrong("$", 'has no key "backends"', f"for example {EXAMPLE}")
     backends = document["backends"]
     if isinstance(backends, list):
-        return _fromList(backends)
+        return _fromList(backends), document
     if not isinstance(backends, dict):
         raise _wrong("$.backends", f"is {_kind(backends)}", "an object of backends by id, or a list of addresses")
-    return {id: _entry(_path(id), value) for id, value in backends.items()}
+    return {id: _entry(_path(id), value) for id, value in backends.items()}, document
 
 
 def _load(content: bytes) -> Any:

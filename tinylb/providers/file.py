@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import os
-import re
-import stat
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
 
-from twisted.internet import endpoints
 from twisted.internet.interfaces import IDelayedCall, IReactorTCP, IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from tinylb.addresses import HostPort, quote
-from tinylb.backends import BackendSet, EndpointBackend, TCPBackend
+from tinylb.backends import BackendSet
 from tinylb.clock import monotonicClock, release
 from tinylb.interfaces import IBackend, IDescribed, IProvider
 from tinylb.providers.backendsfile import Entry, InvalidBackends, parseBackends
+from tinylb.providers.entries import backendOf
 from tinylb.providers.notify import Notifier
+from tinylb.providers.reading import readRegular
 from tinylb.value import Value, Watcher
 
 REREAD = 2.0
@@ -35,11 +32,17 @@ be writing it."""
 RETRY = 0.1
 """Seconds between those tries."""
 
-LARGEST = 16 * 1024 * 1024
-
 
 class BackendsFileError(Exception):
-    """The file cannot be read or is invalid; the message names it and says what would be right."""
+    """
+    The file cannot be read or is invalid; the message names it and says what would be right.
+
+    @ivar isMissing: whether there is no such file, so that it may yet come.
+    """
+
+    def __init__(self, message: str, isMissing: bool) -> None:
+        super().__init__(message)
+        self.isMissing = isMissing
 
 
 @implementer(IProvider, IDescribed)
@@ -88,9 +91,9 @@ class FileProvider:
         @raise BackendsFileError: when that is not possible.
         """
         try:
-            self._take(self._read())
+            self._take(readRegular(self.path))
         except (OSError, InvalidBackends) as error:
-            raise BackendsFileError(self._explain(error)) from None
+            raise BackendsFileError(self._explain(error), isinstance(error, FileNotFoundError)) from None
         return BackendSet(self._backends)
 
     def _start(self) -> None:
@@ -121,7 +124,7 @@ class FileProvider:
         self._notifier.start()
         content: object = None
         try:
-            content = self._read()
+            content = readRegular(self.path)
             isNew = self._take(content)
         except (OSError, InvalidBackends) as error:
             isDoubtful = self._isDoubtful(content)
@@ -144,15 +147,6 @@ class FileProvider:
             self._doubt = content, now
         return now < self._doubt[1] + PATIENCE
 
-    def _read(self) -> bytes:
-        with open(self.path, "rb", opener=_withoutWaiting) as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise InvalidBackends("not a regular file; a JSON file is expected")
-            content = file.read(LARGEST + 1)
-        if len(content) > LARGEST:
-            raise InvalidBackends(f"is larger than {LARGEST >> 20} MiB; a JSON file of backends is expected")
-        return content
-
     def _take(self, content: bytes) -> bool:
         """
         @return: whether this is another set than before.
@@ -173,7 +167,7 @@ class FileProvider:
         """Backends that stay as they were stay the same objects."""
         known = self._entries or {}
         return {
-            id: self._backends[id] if known.get(id) == entry else _backend(self._reactor, entry)
+            id: self._backends[id] if known.get(id) == entry else backendOf(self._reactor, entry)
             for id, entry in entries.items()
         }
 
@@ -182,7 +176,7 @@ class FileProvider:
         if (error, content) != self._reported:
             self._reported = error, content
             self._error = error
-            stays = "nobody can be served" if self._entries is None else "the last good set stays in force"
+            stays = "nothing is known yet" if self._entries is None else "the last good set stays in force"
             self._log.error("{error}; {stays}", error=error, stays=stays)
 
     def _succeed(self) -> None:
@@ -197,29 +191,3 @@ class FileProvider:
         if isinstance(error, OSError):
             return f"{self.path}: {(error.strerror or str(error)).lower()}; a readable JSON file is expected"
         return f"{self.path}: {error}"
-
-
-def _withoutWaiting(path: str, flags: int) -> int:
-    """Opening a pipe would wait for somebody to write to it."""
-    return os.open(path, flags | os.O_NONBLOCK)
-
-
-def _backend(reactor: Any, entry: Entry) -> IBackend:
-    if entry.address is not None:
-        return TCPBackend(reactor, entry.address.host, entry.address.port, tier=entry.tier, weight=entry.weight)
-    description = entry.endpoint or ""
-    try:
-        endpoint = endpoints.clientFromString(reactor, description)
-        target = _target(description)
-    except Exception as error:  # whatever an endpoint's parser, which may be anybody's, finds wrong
-        raise InvalidBackends(
-            f"{entry.path}.endpoint: {quote(description)} is no client endpoint ({quote(str(error))}); "
-            'expected: for example "unix:/run/api.sock"'
-        ) from None
-    return EndpointBackend(target, endpoint, tier=entry.tier, weight=entry.weight)
-
-
-def _target(description: str) -> str:
-    """A plain TCP endpoint leads to the same target as the address that it spells out."""
-    found = re.match(r"tcp:(?:host=)?([^:=\\]+):(?:port=)?([0-9]+)(?::|$)", description)
-    return str(HostPort.parse(f"{found[1]}:{found[2]}")) if found else description

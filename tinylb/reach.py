@@ -1,9 +1,9 @@
-"""The way from a check to a backend."""
+"""One connection to a backend, outside of its pairs, that can be given up whatever becomes of it."""
 
 from __future__ import annotations
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IAddress, IProtocol, IProtocolFactory, IStreamClientEndpoint
+from twisted.internet.interfaces import IAddress, IProtocol, IProtocolFactory, IStreamClientEndpoint, ITransport
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -32,6 +32,11 @@ class Reach:
     def isTried(self) -> bool:
         """Whether a connection is wanted, and nothing on this side keeps it from being tried."""
         return self._isAsked and not (INamed.providedBy(self._backend) and self._backend.isLookingUp)
+
+    @property
+    def transport(self) -> ITransport | None:
+        """The connection's, if there is one."""
+        return getattr(self._protocol, "transport", None)
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
         """See L{IStreamClientEndpoint.connect}."""

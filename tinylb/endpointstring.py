@@ -1,0 +1,83 @@
+"""Balanced endpoints as text: C{tinylb:file=b.json}, for whoever calls C{clientFromString}."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from tinylb.endpoint import BalancedEndpoint
+from tinylb.interfaces import IProvider
+from tinylb.policy import POLICIES
+from tinylb.providers.sources import SourceError, fixedBackends, follow, layered, readFixed
+from tinylb.value import Value
+
+EXAMPLE = "tinylb:file=backends.json"
+_SOURCES = ("file", "dns", "srv", "kubernetes")
+_NUMBERS = ("dialTimeout", "attemptDelay")
+_KNOWN = (*_SOURCES, "service", "backends", "state", "policy", *_NUMBERS, "onDown")
+
+
+def parseBalanced(reactor: Any, *words: str, **given: str) -> BalancedEndpoint:
+    """
+    An endpoint of what follows on C{tinylb:}, all of it C{NAME=VALUE}; a colon in a value is written C{\\:}.
+
+    One source: C{file}, C{dns} (C{HOST\\:PORT}), C{srv} or C{kubernetes} (and C{service}). Beside it, or alone,
+    C{backends} (C{[ID\\=]HOST\\:PORT}, with commas between them); beside it C{state}. They mean what the program's
+    options mean. C{policy}, C{dialTimeout}, C{attemptDelay} and C{onDown} are those of L{BalancedEndpoint}.
+
+    @raise ValueError: for anything else; it says what would be right.
+    """
+    if words:
+        raise _wrong(words[0], f"not NAME=VALUE; expected for example {EXAMPLE}")
+    for name, value in given.items():
+        if name not in _KNOWN:
+            raise _wrong(f"{name}={value}", f"there is no {name}; expected: {', '.join(_KNOWN)}")
+    options: dict[str, Any] = {name: _seconds(name, given[name]) for name in _NUMBERS if name in given}
+    if "policy" in given:
+        options["policy"] = POLICIES[_oneOf("policy", given["policy"], tuple(POLICIES))]()
+    if "onDown" in given:
+        options["onDown"] = _oneOf("onDown", given["onDown"], ("abort", "keep"))
+    return BalancedEndpoint(reactor, _provider(reactor, given), **options)
+
+
+def _provider(reactor: Any, given: dict[str, str]) -> IProvider:
+    sources = [name for name in _SOURCES if name in given]
+    if len(sources) > 1:
+        raise _wrong(f"{sources[1]}={given[sources[1]]}", f"{sources[0]}= is followed already; one source can be")
+    if not sources and not given.get("backends"):
+        raise _wrong("", f"no backends; expected for example {EXAMPLE}")
+    if "state" in given and not sources:
+        raise _wrong(f"state={given['state']}", f"of use with a source only: {', '.join(_SOURCES)}")
+    if "service" in given and "kubernetes" not in given:
+        raise _wrong(f"service={given['service']}", "of use with kubernetes= only")
+    name = "backends"
+    try:
+        fixed = fixedBackends(reactor, readFixed(filter(None, given.get("backends", "").split(","))))
+        if not sources:
+            return Value(fixed)
+        name = sources[0]
+        hasMore = bool(fixed) or "state" in given
+        source = follow(reactor, name, given[name], service=given.get("service"), mayBeMissing=hasMore)
+    except SourceError as error:
+        raise ValueError(f"tinylb:{name}={error}") from None
+    return layered(reactor, source, fixed, given.get("state"))
+
+
+def _seconds(name: str, text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0.001 <= value < math.inf:
+        raise _wrong(f"{name}={text}", f"not a number of seconds; expected for example {name}=10")
+    return value
+
+
+def _oneOf(name: str, value: str, known: tuple[str, ...]) -> str:
+    if value not in known:
+        raise _wrong(f"{name}={value}", f"there is no such thing; expected: {' or '.join(known)}")
+    return value
+
+
+def _wrong(what: str, why: str) -> ValueError:
+    return ValueError(f"tinylb:{what}: {why}")

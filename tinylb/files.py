@@ -1,0 +1,53 @@
+"""Reading a small file that somebody else may change."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+LARGEST = 16 * 1024 * 1024
+
+Stamp = tuple[int, ...] | None
+
+
+class Unreadable(Exception):
+    """The message says why, and not which file."""
+
+
+class Missing(Unreadable):
+    """There is none."""
+
+
+def contentOf(path: str) -> bytes:
+    """
+    What is in a file. Nobody is waited for, as a pipe would.
+
+    @raise Unreadable: when it cannot be read, is no regular file, or is far too large.
+    """
+    try:
+        with open(path, "rb", opener=_withoutWaiting) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise Unreadable("not a regular file")
+            content = file.read(LARGEST + 1)
+    except FileNotFoundError:
+        raise Missing("there is no such file") from None
+    except OSError as error:
+        raise Unreadable((error.strerror or str(error)).lower()) from None
+    except ValueError as error:  # a path with a NUL
+        raise Unreadable(str(error)) from None
+    if len(content) > LARGEST:
+        raise Unreadable(f"is larger than {LARGEST >> 20} MiB")
+    return content
+
+
+def stampOf(path: str) -> Stamp:
+    """Another one when the file has changed; L{None} where there is none."""
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _withoutWaiting(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)

@@ -1,0 +1,5 @@
+"""Follows the endpoints of a Kubernetes service."""
+
+from tinylb.providers.kubernetes.provider import KubernetesProvider
+
+__all__ = ["KubernetesProvider"]

@@ -1,0 +1,128 @@
+"""Runs a program that says who we are, and never for long."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from twisted.internet.defer import Deferred, fail
+from twisted.internet.error import ProcessDone, ProcessExitedAlready
+from twisted.internet.interfaces import IProcessTransport, IReactorProcess, IReactorTime
+from twisted.internet.protocol import ProcessProtocol
+from twisted.python.failure import Failure
+
+LONGEST = 30.0
+"""Seconds that it may take."""
+
+MOST = 1 << 20
+"""Bytes that it may say."""
+
+_MOST_TOLD = 300
+_STDOUT, _STDERR = 1, 2
+
+
+class PluginError(Exception):
+    """It was of no use; the message says why, and not which one."""
+
+
+class NoSuchProgram(PluginError):
+    """There is none that could be run."""
+
+
+def runPlugin(
+    reactor: IReactorProcess, clock: IReactorTime, command: str, args: Sequence[str], environ: Mapping[str, str]
+) -> Deferred[bytes]:
+    """
+    Run a program. It has no terminal and nothing to read.
+
+    @param command: a path, or a name to be found in the environment's C{PATH}.
+    @return: fires with what it says, or fails with L{PluginError}. Cancelling it, its time limit and its saying too
+        much kill it, together with what it has started.
+    """
+    found = shutil.which(command, path=environ.get("PATH"))
+    if found is None:
+        return fail(NoSuchProgram("there is no such program, or it must not be run"))
+    # Twisted's children are in our process group. In a session of its own it also has no terminal to ask at.
+    session = shutil.which("setsid")
+    line = [found, *args] if session is None else [session, found, *args]
+    run = _Run(clock, isLeader=session is not None)
+    try:
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        try:
+            reactor.spawnProcess(run, line[0], line, environ, childFDs={0: nothing, _STDOUT: "r", _STDERR: "r"})
+        finally:
+            os.close(nothing)
+    except OSError as error:
+        return fail(PluginError(f"cannot be started: {(error.strerror or str(error)).lower()}"))
+    return run.said
+
+
+class _Run(ProcessProtocol):
+    """
+    One run of it.
+
+    @param isLeader: whether it is the leader of a process group.
+    @ivar said: fires with its standard output.
+    """
+
+    def __init__(self, clock: IReactorTime, isLeader: bool) -> None:
+        self.said: Deferred[bytes] = Deferred(lambda _: self._kill())
+        self._isLeader = isLeader
+        self._output = bytearray()
+        self._complaint = b""
+        self._limit = clock.callLater(LONGEST, self._giveUp, f"has not ended within {LONGEST:g} s")
+
+    def childDataReceived(self, childFD: int, data: bytes) -> None:
+        """See L{ProcessProtocol.childDataReceived}."""
+        if childFD == _STDERR:
+            self._complaint = (self._complaint + data)[-4096:]
+        elif not self.said.called:
+            self._output += data
+            if len(self._output) > MOST:
+                self._giveUp(f"says more than {MOST >> 20} MiB")
+
+    def processEnded(self, reason: Failure) -> None:
+        """See L{ProcessProtocol.processEnded}."""
+        self._stopWaiting()
+        if self.said.called:
+            return
+        if reason.check(ProcessDone):
+            self.said.callback(bytes(self._output))
+        else:
+            self.said.errback(PluginError(self._why(reason.value)))
+
+    def _giveUp(self, why: str) -> None:
+        self._kill()
+        self.said.errback(PluginError(why + self._lastWords()))
+
+    def _kill(self) -> None:
+        self._stopWaiting()
+        process = IProcessTransport(self.transport)
+        try:
+            if self._isLeader and process.pid is not None:
+                os.killpg(process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass  # it is not yet the leader of one
+        try:
+            process.signalProcess("KILL")
+        except ProcessExitedAlready:
+            pass  # and what it has started holds its output, or did
+        process.loseConnection()
+
+    def _stopWaiting(self) -> None:
+        if self._limit.active():
+            self._limit.cancel()
+
+    def _why(self, ended: Any) -> str:
+        how = f"exit status {ended.exitCode}" if ended.signal is None else f"ended by signal {ended.signal}"
+        return how + self._lastWords()
+
+    def _lastWords(self) -> str:
+        """The last line with anything on it that it has said on standard error."""
+        lines = [" ".join(line.split()) for line in self._complaint.decode("utf-8", "replace").splitlines()]
+        last = next((line for line in reversed(lines) if line), "")
+        printable = "".join(each if each.isprintable() else "?" for each in last)
+        return f": {printable[:_MOST_TOLD]}" if printable else ""

@@ -1,0 +1,192 @@
+"""Follows the EndpointSlices of a Kubernetes service."""
+
+from __future__ import annotations
+
+import random as systemRandom
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from tinylb.addresses import HostPort
+from tinylb.backends import BackendSet, TCPBackend
+from tinylb.clock import monotonicClock, release
+from tinylb.interfaces import IDescribed, IExpecting, IProbe
+from tinylb.probe import ConnectProbe
+from tinylb.providers.kubernetes.access import Access
+from tinylb.providers.kubernetes.api import Api
+from tinylb.providers.kubernetes.doubt import Doubt
+from tinylb.providers.kubernetes.reflector import Reflector
+from tinylb.providers.kubernetes.slices import SERVICE_LABEL, Service, Slices
+from tinylb.providers.standing import Standing
+from tinylb.value import Value, Watcher
+from tinylb.wording import counted
+
+SETTLE = 0.05
+"""Seconds in which changes are taken together: an endpoint that moves to another slice leaves the one before it joins
+the other."""
+
+
+@implementer(IExpecting, IDescribed)
+class KubernetesProvider:
+    """
+    Publishes where a service is, as its EndpointSlices have it. Endpoints that are ready and serving are used; others
+    that are listed still, such as terminating ones, get no new connections and keep theirs until they leave. A
+    backend's id is its target.
+
+    A list that turns empty is not believed while anybody who was known answers; see L{Doubt
+    <tinylb.providers.kubernetes.doubt.Doubt>}.
+
+    @param reactor: used by the backends, and to ask.
+    @param access: to the API server; see L{kubeconfigAccess <tinylb.providers.kubernetes.access.kubeconfigAccess>}.
+        It is closed whenever nobody watches.
+    @param service: C{NAMESPACE/NAME[:PORTNAME]}.
+    @param probe: finds out whether who was known answers; by default by connecting.
+    @param clock: monotonic; by default the one that goes with the reactor.
+    @param random: gives numbers in [0, 1), for jitter.
+    @raise ValueError: when C{service} names none.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        reactor: Any,
+        access: Access,
+        service: str,
+        *,
+        probe: IProbe | None = None,
+        clock: IReactorTime | None = None,
+        random: Callable[[], float] = systemRandom.random,
+    ) -> None:
+        self._service = Service.parse(service)
+        self._reactor = reactor
+        self._clock = clock or monotonicClock(reactor)
+        self._access = access
+        self._standing = Standing(self._log, f"kubernetes {self._service} by {access.name}")
+        self._value: Value[BackendSet] = Value(onWatched=self._start, onUnwatched=self._stop)
+        self._slices = Slices(self._service)
+        self._backends = BackendSet()
+        self._endpoints: dict[HostPort, bool] | None = None
+        self._settling: IDelayedCall | None = None
+        self._trouble: str | None = None
+        self._lack: str | None = None
+        self._doubt = Doubt(self._clock, probe or ConnectProbe(self._clock), self._listAnew)
+        self._reflector = Reflector(
+            Api(reactor, self._clock, access),
+            self._clock,
+            random,
+            f"/apis/discovery.k8s.io/v1/namespaces/{self._service.namespace}/endpointslices",
+            f"{SERVICE_LABEL}={self._service.name}",
+            self,
+        )
+
+    def watch(self) -> Watcher[BackendSet]:
+        """See L{IProvider.watch}."""
+        return self._value.watch()
+
+    def expect(self, backends: BackendSet) -> None:
+        """See L{IExpecting.expect}."""
+        if self._endpoints is None:
+            self._backends = backends
+
+    def describe(self) -> dict[str, str | None]:
+        """See L{IDescribed.describe}."""
+        told = self._standing.describe()
+        return {**told, "error": told["error"] or self._access.error}
+
+    def listed(self, objects: list[Any]) -> None:
+        """See L{Collection <tinylb.providers.kubernetes.reflector.Collection>}."""
+        self._slices.replace(objects)
+        self._take()
+
+    def changed(self, kind: str, thing: Any) -> None:
+        """See L{Collection <tinylb.providers.kubernetes.reflector.Collection>}."""
+        if kind == "DELETED":
+            self._slices.remove(thing)
+        else:
+            self._slices.put(thing)
+        self._slices.endpoints()  # what is odd is to be found while the server can be blamed
+        if self._settling is None:
+            self._settling = self._clock.callLater(SETTLE, self._take)
+
+    def failed(self, error: str) -> None:
+        """See L{Collection <tinylb.providers.kubernetes.reflector.Collection>}."""
+        self._trouble = error
+        self._report()
+        self._doubt.notConfirmed()
+
+    def worked(self) -> None:
+        """See L{Collection <tinylb.providers.kubernetes.reflector.Collection>}."""
+        self._trouble = None
+        self._report()
+
+    def _start(self) -> None:
+        self._reflector.start()
+
+    def _stop(self) -> None:
+        self._reflector.stop()
+        self._doubt.end()
+        self._cancelSettling()
+        self._access.close()
+        release(self._clock)
+
+    def _listAnew(self) -> None:
+        self._reflector.stop()
+        self._reflector.start()
+
+    def _cancelSettling(self) -> None:
+        settling, self._settling = self._settling, None
+        if settling is not None and settling.active():
+            settling.cancel()
+
+    def _take(self) -> None:
+        self._cancelSettling()
+        endpoints = self._slices.endpoints()
+        self._lack = self._whatIsLacking(endpoints)
+        if endpoints:
+            self._doubt.end()
+        isBelieved = bool(endpoints) or self._doubt.isBelieved(self._backends)
+        if not isBelieved:
+            known = counted(len(self._backends), "known backend")
+            self._lack = f"{self._lack}; not believed while one of {known} answers"
+        elif endpoints != self._endpoints:
+            self._publish(endpoints)
+        self._report()
+
+    def _report(self) -> None:
+        """What keeps us from knowing matters more than what is known."""
+        trouble = self._trouble or self._lack
+        if trouble is None:
+            self._standing.worked()
+        else:
+            self._standing.failed(trouble)
+
+    def _publish(self, endpoints: dict[HostPort, bool]) -> None:
+        """Backends that stay as they were stay the same objects."""
+        former, self._endpoints = self._endpoints or {}, endpoints
+        self._backends = BackendSet(
+            (
+                str(where),
+                self._backends[str(where)]
+                if former.get(where) is isUsable
+                else TCPBackend(self._reactor, where.host, where.port, draining=not isUsable),
+            )
+            for where, isUsable in endpoints.items()
+        )
+        self._standing.changed()
+        self._value.set(self._backends)
+
+    def _whatIsLacking(self, endpoints: dict[HostPort, bool]) -> str | None:
+        if any(endpoints.values()):
+            return None
+        if endpoints:
+            return f"none of {counted(len(endpoints), 'endpoint')} is ready"
+        if not len(self._slices):
+            return "no EndpointSlice belongs to the service, if there is one"
+        ports = self._slices.ports()
+        if ports and self._service.port not in ports:
+            return f"the service has other ports: {', '.join(ports)}"
+        return "the service has no endpoints"

@@ -1,0 +1,227 @@
+"""
+Keeps up with a collection of objects: lists it, then watches what changes, for ever. See
+U{https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes}.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from tinylb.addresses import quote
+from tinylb.providers.kubernetes.access import AccessError
+from tinylb.providers.kubernetes.api import Api, ApiError, StreamBroken
+from tinylb.providers.kubernetes.slices import UnexpectedSlice
+
+SHORTEST, LONGEST = 0.2, 30.0
+"""Seconds between tries, at first and at the most; up to half of it less, so that many do not come together."""
+
+WATCH = 120
+"""Seconds that a watch is asked to last; up to half as long again."""
+
+GRACE = 10.0
+"""Seconds that a server may be late with the end of a watch. One that is silent longer hangs."""
+
+LASTING = 5.0
+"""Seconds after which a watch, though nothing happened, has shown that all is well."""
+
+PAGE = 500
+"""Objects that a list gives at once."""
+
+
+class Gone(Exception):
+    """The server has forgotten what has changed since: HTTP's status 410."""
+
+
+class Collection(Protocol):
+    """What is kept up with. L{UnexpectedSlice}, raised by these, is the server's fault: all is listed anew."""
+
+    def listed(self, objects: list[Any]) -> None:
+        """These are all that there are now."""
+
+    def changed(self, kind: str, thing: Any) -> None:
+        """
+        One is different.
+
+        @param kind: C{ADDED}, C{MODIFIED} or C{DELETED}.
+        """
+
+    def failed(self, error: str) -> None:
+        """It cannot be kept up with at present."""
+
+    def worked(self) -> None:
+        """It can."""
+
+
+class Reflector:
+    """
+    Between C{start} and C{stop} one of three things is going on: the collection is being listed, it is being watched,
+    or there is a pause before the next of those. A watch that breaks, or ends, is followed by another that goes on from
+    there. Only when a watch is refused, or the server has forgotten what came since, all is listed anew.
+
+    @param clock: monotonic.
+    @param random: gives numbers in [0, 1), for jitter.
+    @param path: of the collection.
+    @param selector: which of it, as a label selector.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        api: Api,
+        clock: IReactorTime,
+        random: Callable[[], float],
+        path: str,
+        selector: str,
+        collection: Collection,
+    ) -> None:
+        self._api = api
+        self._clock = clock
+        self._random = random
+        self._path = path
+        self._parameters = {"labelSelector": selector}
+        self._collection = collection
+        self._run: object = None
+        self._going: Deferred[None] | None = None
+        self._backoff = SHORTEST
+        # The collection's version that is known; empty before it is listed.
+        self._version = ""
+
+    def start(self) -> None:
+        """List, but not at once: the balancer that this feeds may be the way to the server, and has yet to listen."""
+        self._run = run = object()
+        self._version = ""
+        self._going = Deferred.fromCoroutine(self._keepUp(run))
+
+    def stop(self) -> None:
+        """End what is going on. Nothing is told any more."""
+        self._run = None
+        going, self._going = self._going, None
+        if going is not None:
+            going.cancel()
+
+    async def _keepUp(self, run: object) -> None:
+        try:
+            await self._sleep(0.0)
+            while self._run is run:
+                await self._keepUpOnce(run)
+                if self._run is run:
+                    await self._pause()
+        except CancelledError:
+            pass
+
+    async def _keepUpOnce(self, run: object) -> None:
+        """Until something is in the way, or has come to its end."""
+        try:
+            if not self._version:
+                await self._list(run)
+            if self._run is run:
+                await self._watch(run)
+        except CancelledError:
+            raise
+        except Gone:
+            self._version = ""
+        except StreamBroken as error:
+            if self._backoff > SHORTEST:  # not the first in a row
+                self._collection.failed(str(error))
+        except (ApiError, AccessError, UnexpectedSlice) as error:
+            self._version = ""
+            self._backoff = max(self._backoff, getattr(error, "retryAfter", 0.0))
+            self._collection.failed(str(error))
+        except Exception as error:
+            self._version = ""
+            self._log.failure("A collection could not be kept up with")
+            self._collection.failed(f"{type(error).__name__}: {error}")
+
+    async def _list(self, run: object) -> None:
+        objects: list[Any] = []
+        page = ""
+        while True:
+            more = {"limit": str(PAGE), "continue": page} if page else {"limit": str(PAGE)}
+            try:
+                answer = await self._api.get(self._path, {**self._parameters, **more})
+            except ApiError as error:
+                raise _goneOr(error) from None
+            items, version, page = _readList(answer)
+            objects += items
+            if not page:
+                break
+        if self._run is run:
+            self._version = version
+            self._collection.listed(objects)
+
+    async def _watch(self, run: object) -> None:
+        seconds = WATCH * (1 + self._random() / 2)
+        parameters = {
+            **self._parameters,
+            "watch": "1",
+            "allowWatchBookmarks": "true",
+            "resourceVersion": self._version,
+            "timeoutSeconds": str(int(seconds)),
+        }
+        began = self._clock.seconds()
+        try:
+            await self._api.stream(self._path, parameters, self._collection.worked, self._event, seconds + GRACE)
+        except ApiError as error:
+            raise _goneOr(error) from None
+        finally:
+            if self._clock.seconds() - began > LASTING:
+                self._backoff = SHORTEST
+
+    def _event(self, line: bytes) -> None:
+        event = _readEvent(line)
+        kind, thing = event["type"], event["object"]
+        if kind == "ERROR":
+            raise _goneOr(ApiError(f"the watch failed: {_wording(thing)}", thing.get("code")))
+        version = (thing.get("metadata") or {}).get("resourceVersion")
+        if isinstance(version, str) and version:
+            self._version = version
+        self._backoff = SHORTEST
+        if kind in ("ADDED", "MODIFIED", "DELETED"):
+            self._collection.changed(kind, thing)
+
+    async def _pause(self) -> None:
+        await self._sleep(self._backoff * (1 - self._random() / 2))
+        self._backoff = min(self._backoff * 2, LONGEST)
+
+    def _sleep(self, seconds: float) -> Deferred[None]:
+        sleeping: Deferred[None] = Deferred(lambda _: call.cancel())
+        call = self._clock.callLater(seconds, sleeping.callback, None)
+        return sleeping
+
+
+def _goneOr(error: ApiError) -> Exception:
+    return Gone() if error.status == 410 else error
+
+
+def _readList(answer: Any) -> tuple[list[Any], str, str]:
+    """The objects, the version and, if that is not all, where it goes on."""
+    metadata = answer.get("metadata") if isinstance(answer, dict) else None
+    items = answer.get("items") or [] if isinstance(answer, dict) else None
+    if not isinstance(metadata, dict) or not isinstance(items, list):
+        raise ApiError(f"what it lists is no list: {quote(answer)}")
+    return items, str(metadata.get("resourceVersion") or ""), str(metadata.get("continue") or "")
+
+
+def _readEvent(line: bytes) -> dict[str, Any]:
+    try:
+        event = json.loads(line)
+    except (ValueError, RecursionError):
+        raise ApiError(f"an event is not JSON: {quote(line)}") from None
+    if (
+        not isinstance(event, dict)
+        or not isinstance(event.get("type"), str)
+        or not isinstance(event.get("object"), dict)
+    ):
+        raise ApiError(f"an event is none: {quote(event)}")
+    return event
+
+
+def _wording(status: dict[str, Any]) -> str:
+    return " ".join(str(status.get("message") or status.get("reason") or status.get("code")).split())[:200]

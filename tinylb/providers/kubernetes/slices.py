@@ -1,0 +1,162 @@
+"""What EndpointSlices say: https://kubernetes.io/docs/reference/kubernetes-api/service-resources/endpoint-slice-v1/"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tinylb.addresses import HostPort, InvalidAddress, quote
+
+SERVICE_LABEL = "kubernetes.io/service-name"
+
+# https://kubernetes.io/docs/concepts/overview/working-with-objects/names/
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
+
+
+class UnexpectedSlice(ValueError):
+    """Not an EndpointSlice as the API has it; the message says what is odd."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """
+    Which service is followed.
+
+    @ivar port: the port's name, or its number; L{None} for the only one.
+    """
+
+    namespace: str
+    name: str
+    port: str | None
+
+    @classmethod
+    def parse(cls, text: str) -> Service:
+        """
+        Read C{NAMESPACE/NAME[:PORTNAME]}.
+
+        @raise ValueError: for anything else.
+        """
+        service, colon, port = text.partition(":")
+        namespace, slash, name = service.partition("/")
+        if not (slash and _NAME.fullmatch(namespace) and _NAME.fullmatch(name)) or (
+            colon and not _NAME.fullmatch(port)
+        ):
+            raise ValueError(
+                f"{quote(text)} is not NAMESPACE/NAME[:PORTNAME]; write for example default/kubernetes:https"
+            )
+        return cls(namespace, name, port if colon else None)
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}:{self.port}" if self.port else f"{self.namespace}/{self.name}"
+
+
+class Slices:
+    """
+    The slices of a service, as they were listed and have changed since.
+
+    @param service: slices of others are passed over, should a server send them.
+    """
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._slices: dict[str, Mapping[str, Any]] = {}
+
+    def __len__(self) -> int:
+        return len(self._slices)
+
+    def replace(self, slices: Iterable[Any]) -> None:
+        """These are all that there are."""
+        self._slices = {}
+        for each in slices:
+            self.put(each)
+
+    def put(self, changed: Any) -> None:
+        """One is new, or has changed."""
+        name = _nameOf(changed)
+        if self._isOurs(changed):
+            self._slices[name] = changed
+        else:
+            self._slices.pop(name, None)
+
+    def remove(self, removed: Any) -> None:
+        """One is gone."""
+        self._slices.pop(_nameOf(removed), None)
+
+    def endpoints(self) -> dict[HostPort, bool]:
+        """
+        Where the service is, with whether that takes new connections. An endpoint that is in several slices, as when it
+        is moved between them, does if one of them says so.
+
+        @raise UnexpectedSlice: when that cannot be told.
+        """
+        found: dict[HostPort, bool] = {}
+        for each in self._slices.values():
+            for where, isUsable in self._endpointsOf(each):
+                found[where] = isUsable or found.get(where, False)
+        return found
+
+    def ports(self) -> list[str]:
+        """The names of the ports there are; of one without a name its number."""
+        return sorted({_portName(port) for each in self._slices.values() for port in _list(each, "ports")})
+
+    def _isOurs(self, each: Mapping[str, Any]) -> bool:
+        labels = _object(_object(each, "metadata"), "labels")
+        return labels.get(SERVICE_LABEL) == self._service.name
+
+    def _endpointsOf(self, each: Mapping[str, Any]) -> Iterator[tuple[HostPort, bool]]:
+        for port in self._portsOf(each):
+            for endpoint in _list(each, "endpoints"):
+                addresses = _list(endpoint, "addresses")
+                if addresses:  # all of them lead to the same, as the reference says
+                    try:
+                        yield HostPort.of(str(addresses[0]), port), _isUsable(_object(endpoint, "conditions"))
+                    except InvalidAddress as error:
+                        raise UnexpectedSlice(f"EndpointSlice {_nameOf(each)}: {error}") from None
+
+    def _portsOf(self, each: Mapping[str, Any]) -> list[Any]:
+        wanted = self._service.port
+        ports = [port for port in _list(each, "ports") if port.get("protocol", "TCP") == "TCP" and port.get("port")]
+        if wanted is None:
+            return [port["port"] for port in ports[:1]] if len(ports) == 1 else []
+        if wanted.isdigit():
+            # Without any, the reference has it, all are meant.
+            return [int(wanted)] if not ports or any(port["port"] == int(wanted) for port in ports) else []
+        return [port["port"] for port in ports if port.get("name") == wanted]
+
+
+def _isUsable(conditions: Mapping[str, Any]) -> bool:
+    """What is not said is to be taken for ready, as the reference has it."""
+    ready = conditions.get("ready") is not False
+    return ready and conditions.get("serving") is not False and conditions.get("terminating") is not True
+
+
+def _portName(port: Mapping[str, Any]) -> str:
+    return str(port.get("name") or port.get("port"))
+
+
+def _nameOf(each: Any) -> str:
+    if not isinstance(each, Mapping):
+        raise UnexpectedSlice(f"{quote(each)} is no EndpointSlice")
+    name = _object(each, "metadata").get("name")
+    if not isinstance(name, str) or not name:
+        raise UnexpectedSlice("an EndpointSlice has no name")
+    return name
+
+
+def _object(parent: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    found = parent.get(key) or {}
+    if not isinstance(found, Mapping):
+        raise UnexpectedSlice(f"an EndpointSlice has the {key} {quote(found)}, not an object")
+    return found
+
+
+def _list(parent: Mapping[str, Any], key: str) -> list[Any]:
+    """Of objects, but for addresses."""
+    found = parent.get(key) or []
+    if not isinstance(found, list) or not all(
+        isinstance(each, str if key == "addresses" else Mapping) for each in found
+    ):
+        raise UnexpectedSlice(f"an EndpointSlice has the {key} {quote(found)}, not a list of them")
+    return found

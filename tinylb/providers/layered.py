@@ -1,0 +1,157 @@
+"""A source, and beside it what serves before the source has answered and when nobody of it can."""
+
+from __future__ import annotations
+
+import random as systemRandom
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IProtocol, IProtocolFactory, IReactorTime
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from tinylb.backends import BackendSet, Member
+from tinylb.clock import monotonicClock, release
+from tinylb.follower import Follower
+from tinylb.interfaces import IBackend, IDescribed, IExpecting, INamed, IProvider, IStandby
+from tinylb.providers.state import StateFile
+from tinylb.value import Value, Watcher
+from tinylb.wording import counted
+
+
+@implementer(IProvider, IDescribed)
+class LayeredProvider:
+    """
+    Publishes what its source publishes, with a last tier behind it that serves while nobody of the source can. Until
+    the source has answered, those serve together with whoever is remembered of it: what is remembered may be wrong.
+
+    A target of the source's that leaves it ends its connections, also when it is one of those who stand by.
+
+    @param reactor: for the clock that goes with it.
+    @param source: an L{IProvider}. One that is L{IExpecting} is told who is remembered.
+    @param standby: who stands by. Among themselves they keep their tiers.
+    @param state: remembers the source's last set over restarts.
+    @param clock: monotonic; by default the one that goes with the reactor.
+    @param random: gives numbers in [0, 1), for jitter.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        reactor: Any,
+        source: IProvider,
+        standby: BackendSet | None = None,
+        *,
+        state: StateFile | None = None,
+        clock: IReactorTime | None = None,
+        random: Callable[[], float] = systemRandom.random,
+    ) -> None:
+        self._clock = clock or monotonicClock(reactor)
+        self._source = source
+        self._standby = standby or BackendSet()
+        self._state = state
+        self._known = BackendSet()
+        self._hasAnswered = False
+        self._follower = Follower(self._clock, source, self._take, random)
+        self._value: Value[BackendSet] = Value(onWatched=self._start, onUnwatched=self._stop)
+
+    def watch(self) -> Watcher[BackendSet]:
+        """See L{IProvider.watch}."""
+        return self._value.watch()
+
+    def describe(self) -> dict[str, str | None]:
+        """See L{IDescribed.describe}: the source's, and whether it can be remembered."""
+        told = self._follower.describe()
+        if self._state is not None and self._state.error is not None:
+            trouble = f"state file {self._state.path} cannot be written: {self._state.error}"
+            told["error"] = f"{told['error']}; {trouble}" if told["error"] else trouble
+        return told
+
+    def _start(self) -> None:
+        if not self._hasAnswered:
+            self._recall()
+        self._follower.start()
+        if not self._hasAnswered and (self._known or self._standby):
+            self._log.info(
+                "Until {source} answers, {remembered} and {fixed} serve",
+                source=self._name,
+                remembered=counted(len(self._known), "remembered backend"),
+                fixed=counted(len(self._standby), "fixed one"),
+            )
+            self._publish()
+
+    def _stop(self) -> None:
+        self._follower.stop()
+        if self._state is not None:
+            self._state.close()
+        release(self._clock)
+
+    @property
+    def _name(self) -> str:
+        """The source is remembered by what it says that it is."""
+        return str(self._follower.describe()["source"])
+
+    def _recall(self) -> None:
+        if self._state is not None:
+            self._known = self._state.recall(self._name)
+            if IExpecting.providedBy(self._source):
+                self._source.expect(self._known)
+
+    def _take(self, backends: BackendSet) -> None:
+        self._hasAnswered = True
+        self._known = backends
+        self._publish()
+        if self._state is not None:
+            self._state.remember(self._name, backends)
+
+    def _publish(self) -> None:
+        known = self._known
+        backends: dict[str, IBackend] = dict(known)
+        tiers = [member.tier for member in known.members]
+        tier = max(tiers, default=-1) + 1 if self._hasAnswered else min(tiers, default=0)
+        for member in self._standby.members:
+            if member.target not in known.targets:
+                backends[_free(member.id, backends)] = _standingBy(member, self._standby[member.id], tier)
+        self._value.set(BackendSet(backends))
+
+
+def _free(id: str, taken: dict[str, IBackend]) -> str:
+    """The source may have given the id to somebody else."""
+    while id in taken:
+        id += " (standby)"
+    return id
+
+
+@implementer(IStandby)
+class _Standby:
+    """A backend as it was, but for its tier, and that it stands by."""
+
+    def __init__(self, member: Member, backend: IBackend, tier: int) -> None:
+        self.target = member.target
+        self.tier = tier + member.tier
+        self.weight = member.weight
+        self.draining = member.draining
+        self._backend = backend
+
+    def connect(self, factory: IProtocolFactory) -> Deferred[IProtocol]:
+        """See L{IBackend.connect}."""
+        return self._backend.connect(factory)
+
+
+@implementer(INamed)
+class _NamedStandby(_Standby):
+    """The same for one whose name has to be looked up."""
+
+    _backend: INamed
+
+    @property
+    def isLookingUp(self) -> bool:
+        """See L{INamed}."""
+        return self._backend.isLookingUp
+
+
+def _standingBy(member: Member, backend: IBackend, tier: int) -> IBackend:
+    kind = _NamedStandby if INamed.providedBy(backend) else _Standby
+    return kind(member, backend, tier)

@@ -1,0 +1,65 @@
+"""The part of the command line that says where the backends come from."""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping
+from typing import Any
+
+from tinylb.interfaces import IProvider
+from tinylb.providers.sources import SERVICE, SourceError, fixedBackends, follow, layered, readFixed
+from tinylb.usage import wrongUsage
+from tinylb.value import Value
+
+PARAMETERS = [
+    ["kubernetes-service", None, None, f"NAMESPACE/NAME[:PORTNAME] of the service to follow; by default {SERVICE}."],
+    ["state-file", None, None, "Remember the last known backends in this file, for the next start."],
+]
+FOLLOWED = {"backends-file": "file", "dns": "dns", "srv": "srv", "kubernetes": "kubernetes"}
+"""The options that give a source to follow, with its kind."""
+
+
+def give(options: MutableMapping[str, Any], name: str, value: str) -> None:
+    """A source is given; wrong usage ends the program."""
+    former = next((each for each in FOLLOWED if options[each] is not None), None)
+    if former == name == "backends-file":
+        raise wrongUsage(f"--{name} {value}: one is followed already; put all backends into one file")
+    if former is not None:
+        raise wrongUsage(
+            f"--{name} {value}: --{former} {options[former]} is followed already; one source can be, and --backend "
+            "gives fixed backends beside it"
+        )
+    options[name] = value
+
+
+def checkSources(options: MutableMapping[str, Any]) -> None:
+    """Check all that can be checked without touching anything; wrong usage ends the program."""
+    isFollowing = any(options[name] is not None for name in FOLLOWED)
+    if not isFollowing and not options["backend"]:
+        raise wrongUsage("no backends; give --backends-file FILE, or --backend HOST:PORT for fixed ones")
+    if options["state-file"] is not None and not isFollowing:
+        raise wrongUsage(
+            f"--state-file {options['state-file']}: fixed backends need not be remembered; of use with "
+            "--backends-file, --dns, --srv or --kubernetes only"
+        )
+    if options["kubernetes-service"] is not None and options["kubernetes"] is None:
+        raise wrongUsage(f"--kubernetes-service {options['kubernetes-service']}: of use with --kubernetes CONFIG only")
+    try:
+        options["backend"] = readFixed(options["backend"])
+    except SourceError as error:
+        raise wrongUsage(f"--backend {error}") from None
+
+
+def providerOf(reactor: Any, options: MutableMapping[str, Any]) -> IProvider:
+    """Where the backends come from; wrong usage ends the program."""
+    fixed = fixedBackends(reactor, options["backend"])
+    name = next((each for each in FOLLOWED if options[each] is not None), None)
+    if name is None:
+        return Value(fixed)
+    # With something to begin with, a file that is missing is waited for.
+    hasMore = bool(fixed) or options["state-file"] is not None
+    service = options["kubernetes-service"]
+    try:
+        source = follow(reactor, FOLLOWED[name], options[name], service=service, mayBeMissing=hasMore)
+    except SourceError as error:
+        raise wrongUsage(f"--{name} {error}") from None
+    return layered(reactor, source, fixed, options["state-file"])

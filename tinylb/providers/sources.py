@@ -1,0 +1,111 @@
+"""What can be followed, by the names that people give it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from tinylb.addresses import HostPort, InvalidAddress
+from tinylb.backends import BackendSet, TCPBackend
+from tinylb.clock import monotonicClock
+from tinylb.interfaces import IProvider
+from tinylb.providers.file import BackendsFileError, FileProvider
+from tinylb.providers.layered import LayeredProvider
+from tinylb.providers.state import StateFile
+
+SERVICE = "default/kubernetes:https"
+"""The Kubernetes service that is followed unless another one is named: the API servers themselves."""
+
+
+class SourceError(ValueError):
+    """There is no such thing to follow; the message says what was given, what is wrong, and what would be right."""
+
+
+def follow(reactor: Any, kind: str, value: str, *, service: str | None, mayBeMissing: bool) -> IProvider:
+    """
+    A provider that follows a source.
+
+    @param kind: C{file}, of backends; C{dns}, the addresses of a name; C{srv}, the SRV records of a name; or
+        C{kubernetes}, the EndpointSlices of a service.
+    @param value: a path; C{HOST:PORT}; a name; the path of a kubeconfig, or C{in-cluster}.
+    @param service: with C{kubernetes}: C{NAMESPACE/NAME[:PORTNAME]}; by default L{SERVICE}.
+    @param mayBeMissing: whether a file that is not there is waited for.
+    @raise SourceError: when it cannot be followed, and that does not heal by itself.
+    """
+    try:
+        if kind == "file":
+            return _file(reactor, value, mayBeMissing)
+        if kind == "kubernetes":
+            return _kubernetes(reactor, value, service or SERVICE, mayBeMissing)
+        # Only who follows names pays for what that needs.
+        from tinylb.providers.dns import DNSProvider, SRVProvider
+
+        if kind == "srv":
+            return SRVProvider(reactor, value)
+        where = HostPort.parse(value)
+        return DNSProvider(reactor, where.host, where.port)
+    except InvalidAddress as error:
+        raise SourceError(f"{value}: {error}") from None
+
+
+def _file(reactor: Any, path: str, mayBeMissing: bool) -> IProvider:
+    provider = FileProvider(reactor, path)
+    try:
+        provider.load()
+    except BackendsFileError as error:
+        if not (error.isMissing and mayBeMissing):
+            raise SourceError(str(error)) from None
+    return provider
+
+
+def _kubernetes(reactor: Any, config: str, service: str, mayBeMissing: bool) -> IProvider:
+    try:
+        from tinylb.providers.kubernetes import KubernetesProvider
+        from tinylb.providers.kubernetes.access import WrongAccess, inClusterAccess, kubeconfigAccess
+    except ImportError as error:
+        raise SourceError(f"{config}: {error}; pip install 'tinylb[kubernetes]' for Kubernetes") from None
+    clock = monotonicClock(reactor)
+    try:
+        if config == "in-cluster":
+            access = inClusterAccess(reactor, clock)
+        else:
+            access = kubeconfigAccess(reactor, clock, config, mayBeMissing=mayBeMissing)
+    except WrongAccess as error:
+        raise SourceError(str(error)) from None
+    return KubernetesProvider(reactor, access, service)
+
+
+def readFixed(texts: Iterable[str]) -> dict[str, HostPort]:
+    """
+    The addresses of backends that nobody has to follow, by id.
+
+    @param texts: C{[ID=]HOST:PORT} each.
+    @raise SourceError: when one of them is not that, or an id comes twice.
+    """
+    found: dict[str, HostPort] = {}
+    for text in texts:
+        id, equals, address = text.rpartition("=")
+        if not equals:
+            id = address
+        if not id or not id.isprintable():
+            raise SourceError(f"{text}: the id is empty or not printable; expected: ID=HOST:PORT")
+        if id in found:
+            raise SourceError(f"{text}: the id {id} is given twice; each may be given once")
+        try:
+            found[id] = HostPort.parse(address)
+        except InvalidAddress as error:
+            raise SourceError(f"{text}: {error}") from None
+    return found
+
+
+def fixedBackends(reactor: Any, addresses: Mapping[str, HostPort]) -> BackendSet:
+    """Those backends."""
+    return BackendSet({id: TCPBackend(reactor, where.host, where.port) for id, where in addresses.items()})
+
+
+def layered(reactor: Any, source: IProvider, standby: BackendSet, statePath: str | None) -> IProvider:
+    """A source with what stands beside it, if anything does."""
+    if not standby and statePath is None:
+        return source
+    state = None if statePath is None else StateFile(reactor, statePath)
+    return LayeredProvider(reactor, source, standby, state=state)

@@ -1,0 +1,206 @@
+"""The state file: the last good set of a source, remembered over restarts."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.threads import deferToThreadPool
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from tinylb.addresses import quote
+from tinylb.backends import BackendSet
+from tinylb.clock import monotonicClock, release
+from tinylb.daemons import Daemons
+from tinylb.providers.backendsfile import InvalidBackends, parseDocument
+from tinylb.providers.entries import backendOf, written
+from tinylb.providers.reading import readRegular
+
+RETRY = 10.0
+"""Seconds from a failure to write to the next try."""
+
+LEFTOVER = 60.0
+"""Seconds after which a file that was being written belongs to nobody any more."""
+
+
+class StateFile:
+    """
+    Written with mode 0600 beside the file, flushed to the disk, and then renamed: whenever the process ends, the file
+    is the former one or the new one. A thread does it, which nobody waits for: a disk may be slow.
+
+    @param reactor: the backends' that are recalled.
+    @param path: its folder must exist.
+    @param clock: monotonic; by default the one that goes with the reactor.
+    @param inThread: calls a function in a thread; its L{Deferred} fires when that has returned.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        reactor: Any,
+        path: str | os.PathLike[str],
+        *,
+        clock: IReactorTime | None = None,
+        inThread: Callable[[Callable[[], None]], Deferred[None]] | None = None,
+    ) -> None:
+        self.path = Path(os.path.realpath(path))
+        self._reactor = reactor
+        self._clock = clock or monotonicClock(reactor)
+        self._inThread = inThread or _threadsOf(reactor)
+        self._wanted: bytes | None = None
+        self._there: bytes | None = None
+        self._isWriting = False
+        self._retry: IDelayedCall | None = None
+        self._error: str | None = None
+        self._omitted: frozenset[str] = frozenset()
+
+    @property
+    def error(self) -> str | None:
+        """Why the last good set is not in the file, or L{None}."""
+        return self._error
+
+    def recall(self, source: str) -> BackendSet:
+        """
+        What was remembered of a source. A file that is of no use is ignored, with one line in the log.
+
+        @param source: names it, as it was when it was remembered.
+        @return: an empty set where there is nothing.
+        """
+        self._removeLeftovers()
+        try:
+            content = readRegular(self.path)
+            entries, document = parseDocument(content, more=("source",))
+            if document.get("source") != source:
+                raise InvalidBackends(f"is of another source, {quote(document.get('source'))}")
+            if not entries:
+                raise InvalidBackends("has no backends")
+            recalled = BackendSet({id: backendOf(self._reactor, entry) for id, entry in entries.items()})
+        except FileNotFoundError:
+            return BackendSet()
+        except (OSError, InvalidBackends) as error:
+            why = (error.strerror or str(error)).lower() if isinstance(error, OSError) else str(error)
+            self._log.warn("State file {path}: {why}; it is ignored", path=str(self.path), why=why)
+            return BackendSet()
+        self._there = content
+        return recalled
+
+    def remember(self, source: str, backends: BackendSet) -> None:
+        """
+        A source has told of a set. One with nobody in it is not worth remembering; nor are those who take no new
+        connections, and those of whose endpoint nobody knows what it was made of.
+        """
+        entries: dict[str, Any] = {}
+        omitted: set[str] = set()
+        for member in backends.members:
+            if not member.draining and not member.isStandby:
+                entry = written(member, backends[member.id])
+                if entry is None:
+                    omitted.add(member.id)
+                else:
+                    entries[member.id] = entry
+        if omitted - self._omitted:
+            self._log.warn(
+                "State file {path}: {who} cannot be remembered: what the endpoint was made of is not known",
+                path=str(self.path),
+                who=", ".join(sorted(omitted)),
+            )
+        self._omitted = frozenset(omitted)
+        if entries:
+            document = {"source": source, "backends": entries}
+            self._wanted = json.dumps(document, indent=1, sort_keys=True).encode() + b"\n"
+            self._write()
+
+    def close(self) -> None:
+        """Try no more. What is being written is finished, if the process lasts so long."""
+        self._wanted = None
+        self._cancelRetry()
+        release(self._clock)
+
+    def _write(self) -> None:
+        content = self._wanted
+        if content is None or content == self._there or self._isWriting:
+            return
+        self._cancelRetry()
+        self._isWriting = True
+        self._inThread(lambda: _replace(self.path, content)).addCallbacks(
+            self._written, self._failed, callbackArgs=(content,)
+        )
+
+    def _written(self, _: None, content: bytes) -> None:
+        self._isWriting = False
+        self._there = content
+        if self._error is not None:
+            self._error = None
+            self._log.info("State file {path} is written again", path=str(self.path))
+        self._write()
+
+    def _failed(self, failure: Failure) -> None:
+        self._isWriting = False
+        self._there = None
+        error = failure.value
+        why = error.strerror.lower() if isinstance(error, OSError) and error.strerror else failure.getErrorMessage()
+        if why != self._error:
+            self._error = why
+            self._log.error(
+                "State file {path} cannot be written: {why}; it is tried again every {count:g} s",
+                path=str(self.path),
+                why=why,
+                count=RETRY,
+            )
+        if self._wanted is not None:
+            self._retry = self._clock.callLater(RETRY, self._tryAgain)
+
+    def _tryAgain(self) -> None:
+        self._retry = None
+        self._write()
+
+    def _cancelRetry(self) -> None:
+        retry, self._retry = self._retry, None
+        if retry is not None:
+            retry.cancel()
+
+    def _removeLeftovers(self) -> None:
+        """Of a process that was killed while it was writing."""
+        try:
+            for leftover in self.path.parent.glob(f"{_prefix(self.path)}*"):
+                if time.time() - leftover.stat().st_mtime > LEFTOVER:
+                    leftover.unlink()
+        except OSError:
+            pass  # they take little room
+
+
+def _prefix(path: Path) -> str:
+    return f".{path.name}."
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """In a thread. Only a file that is wholly on the disk takes the name."""
+    descriptor, temporary = tempfile.mkstemp(prefix=_prefix(path), dir=path.parent)  # of mode 0600
+    try:
+        with open(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.rename(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _threadsOf(reactor: Any) -> Callable[[Callable[[], None]], Deferred[None]]:
+    daemons = Daemons(1)
+    return lambda function: deferToThreadPool(reactor, daemons, function)  # type: ignore[arg-type]
