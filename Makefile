@@ -74,7 +74,7 @@ $(ENV)/run.stamp: pyproject.toml
 $(ENV)/test.stamp: $(ENV)/run.stamp
 	@echo 'Adding to $(ENV) what the tests need'
 	@$(PIP) install 'pip>=25.1'
-	@$(PIP) install --editable '.[tls]' --group test
+	@$(PIP) install --editable '.[all]' --group test
 	@touch $@
 
 $(ENV)/bench.stamp: $(ENV)/run.stamp

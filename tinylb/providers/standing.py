@@ -26,12 +26,16 @@ class Standing:
         """The present trouble, if there is any."""
         return self._error
 
-    def failed(self, error: str) -> None:
-        """Something is wrong; the last good set stays. The same thing once more is not news."""
+    def failed(self, error: str, follows: str = "") -> None:
+        """
+        Something is wrong. The same thing once more is not news.
+
+        @param follows: what follows from it; by default that the last good set stays.
+        """
         if error != self._error:
             self._error = error
-            stays = "nothing is known yet" if self._changed is None else "the last good set stays in force"
-            self._log.error("{source}: {error}; {stays}", source=self.source, error=error, stays=stays)
+            known = "nothing is known yet" if self._changed is None else "the last good set stays in force"
+            self._log.error("{source}: {error}; {follows}", source=self.source, error=error, follows=follows or known)
 
     def worked(self) -> None:
         """The source has answered as it should."""

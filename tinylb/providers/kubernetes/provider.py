@@ -73,6 +73,7 @@ class KubernetesProvider:
         self._settling: IDelayedCall | None = None
         self._trouble: str | None = None
         self._lack: str | None = None
+        self._consequence = ""
         self._doubt = Doubt(self._clock, probe or ConnectProbe(self._clock), self._listAnew)
         self._reflector = Reflector(
             Api(reactor, self._clock, access),
@@ -146,23 +147,25 @@ class KubernetesProvider:
         self._cancelSettling()
         endpoints = self._slices.endpoints()
         self._lack = self._whatIsLacking(endpoints)
+        self._consequence = "nobody of it gets new connections"
         if endpoints:
             self._doubt.end()
         isBelieved = bool(endpoints) or self._doubt.isBelieved(self._backends)
         if not isBelieved:
             known = counted(len(self._backends), "known backend")
-            self._lack = f"{self._lack}; not believed while one of {known} answers"
+            self._consequence = f"that is not believed while one of {known} answers"
         elif endpoints != self._endpoints:
             self._publish(endpoints)
         self._report()
 
     def _report(self) -> None:
         """What keeps us from knowing matters more than what is known."""
-        trouble = self._trouble or self._lack
-        if trouble is None:
-            self._standing.worked()
+        if self._trouble is not None:
+            self._standing.failed(self._trouble)
+        elif self._lack is not None:
+            self._standing.failed(self._lack, self._consequence)
         else:
-            self._standing.failed(trouble)
+            self._standing.worked()
 
     def _publish(self, endpoints: dict[HostPort, bool]) -> None:
         """Backends that stay as they were stay the same objects."""

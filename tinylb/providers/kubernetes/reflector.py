@@ -15,7 +15,8 @@ from twisted.logger import Logger
 
 from tinylb.addresses import quote
 from tinylb.providers.kubernetes.access import AccessError
-from tinylb.providers.kubernetes.api import Api, ApiError, StreamBroken
+from tinylb.providers.kubernetes.api import Api
+from tinylb.providers.kubernetes.bodies import ApiError, StreamBroken
 from tinylb.providers.kubernetes.slices import UnexpectedSlice
 
 SHORTEST, LONGEST = 0.2, 30.0
@@ -30,7 +31,7 @@ GRACE = 10.0
 LASTING = 5.0
 """Seconds after which a watch, though nothing happened, has shown that all is well."""
 
-PAGE = 500
+PAGE = 50
 """Objects that a list gives at once."""
 
 

@@ -1,0 +1,160 @@
+"""Asks one server one question: by a datagram, and by a connection when the answer is too long for that."""
+
+from __future__ import annotations
+
+import struct
+from functools import partial
+
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import TCP4ClientEndpoint
+from twisted.internet.error import ConnectError, ConnectionRefusedError
+from twisted.internet.interfaces import IAddress, IReactorFDSet, IReactorTCP, IReactorTime
+from twisted.internet.protocol import Factory, connectionDone
+from twisted.names.dns import EFORMAT, ENAME, ENOTIMP, EREFUSED, ESERVER, OK, SOA, Message, Query, randomSource
+from twisted.protocols.basic import Int16StringReceiver
+from twisted.python.failure import Failure
+
+from tinylb.providers.dns.datagrams import Datagrams
+from tinylb.providers.dns.failures import NoAnswer
+
+_WORDS = {
+    EFORMAT: "does not understand the question (FORMERR)",
+    ESERVER: "has failed (SERVFAIL)",
+    ENOTIMP: "knows no such questions (NOTIMP)",
+    EREFUSED: "refuses to answer (REFUSED)",
+}
+
+
+class Server:
+    """
+    A server, for the time of a lookup.
+
+    @param clock: monotonic.
+    @param host: a literal.
+    """
+
+    def __init__(self, tcp: IReactorTCP, udp: IReactorFDSet, clock: IReactorTime, host: str, port: int) -> None:
+        self.host = host
+        self._tcp = tcp
+        self._udp = udp
+        self._clock = clock
+        self._port = port
+
+    async def ask(self, query: Query, seconds: float) -> Message:
+        """
+        @return: what it answers: that there are records, or none, or that there is no such name.
+        @raise NoAnswer: for everything else.
+        """
+        request = Message(randomSource(), recDes=1)
+        request.queries = [query]
+        answer = await self._within(seconds, Deferred.fromCoroutine(self._byDatagram(request)))
+        if answer.trunc:
+            answer = await self._within(seconds, Deferred.fromCoroutine(self._byConnection(request)))
+        if answer.rCode not in (OK, ENAME):
+            raise NoAnswer(_WORDS.get(answer.rCode, f"has failed (code {answer.rCode})"))
+        if answer.rCode == OK and _isReferral(answer):
+            raise NoAnswer("does not know, and asks nobody else")
+        return answer
+
+    def _within(self, seconds: float, answering: Deferred[Message]) -> Deferred[Message]:
+        def isOver(result: object, seconds: float) -> Failure:
+            return Failure(NoAnswer("does not answer", isSilence=True))
+
+        return answering.addTimeout(seconds, self._clock, onTimeoutCancel=isOver)
+
+    async def _byDatagram(self, request: Message) -> Message:
+        try:
+            datagrams = Datagrams(
+                self._udp, self.host, self._port, request.toStr(), partial(understood, request=request)
+            )
+        except OSError as error:
+            raise NoAnswer(f"cannot be asked ({(error.strerror or str(error)).lower()})") from None
+        try:
+            return await datagrams.answered
+        finally:
+            datagrams.close()
+
+    async def _byConnection(self, request: Message) -> Message:
+        connection = _Connection(request)
+        # It takes literals of either kind. Its own timeout would follow the wall clock.
+        endpoint = TCP4ClientEndpoint(self._tcp, self.host, self._port, timeout=None)  # type: ignore[arg-type]
+        try:
+            await endpoint.connect(_Connections(connection))
+            return await connection.answered
+        except ConnectError as error:
+            why = "connection refused" if isinstance(error, ConnectionRefusedError) else str(error).lower()
+            raise NoAnswer(f"has more to say, and takes no connection ({why})") from None
+        finally:
+            if connection.transport is not None:
+                connection.transport.loseConnection()
+
+
+class _Connection(Int16StringReceiver):
+    """
+    @ivar answered: fires with the answer.
+    """
+
+    def __init__(self, request: Message) -> None:
+        self.answered: Deferred[Message] = Deferred()
+        self._request = request
+
+    def connectionMade(self) -> None:
+        """See L{Int16StringReceiver}."""
+        self.sendString(self._request.toStr())  # type: ignore[no-untyped-call]
+
+    def stringReceived(self, string: bytes) -> None:
+        """See L{Int16StringReceiver}."""
+        answer = understood(string, self._request)
+        if self.answered.called:
+            return
+        if answer is None or answer.trunc:
+            self.answered.errback(NoAnswer("answers with what cannot be understood"))
+        else:
+            self.answered.callback(answer)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """See L{Int16StringReceiver}."""
+        if not self.answered.called:
+            self.answered.errback(NoAnswer("has more to say, and ends the connection"))
+
+
+class _Connections(Factory):
+    """Makes one."""
+
+    noisy = False
+
+    def __init__(self, connection: _Connection) -> None:
+        self._connection = connection
+
+    def buildProtocol(self, addr: IAddress | None) -> _Connection:
+        """See L{Factory}."""
+        return self._connection
+
+
+def understood(data: bytes, request: Message) -> Message | None:
+    """
+    A message, if it is a whole one, and answers this request; see
+    U{RFC 5452<https://www.rfc-editor.org/rfc/rfc5452>}.
+    """
+    answer = Message()
+    try:
+        answer.fromStr(data)
+        asked, answered = struct.unpack_from("!2H", data, 4)
+    except Exception:  # whatever the parser meets in what may be anybody's
+        return None
+    # The parser makes do with less than the message says that there is; when it says that it is cut, so do we.
+    isWhole = asked == len(answer.queries) and (answered == len(answer.answers) or answer.trunc)
+    hasFailed = answer.rCode not in (OK, ENAME)
+    isOurs = answer.answer and answer.id == request.id
+    isMeant = _asked(answer) == _asked(request) or (hasFailed and not answer.queries)
+    return answer if isWhole and isOurs and isMeant else None
+
+
+def _isReferral(answer: Message) -> bool:
+    """Where there is nothing, a server that knows it is an authority, asks others, or names the zone."""
+    knows = answer.answers or answer.auth or answer.recAv
+    return not knows and all(record.type != SOA for record in answer.authority)
+
+
+def _asked(message: Message) -> list[tuple[bytes, int, int]]:
+    return [(query.name.name.lower(), query.type, query.cls) for query in message.queries]
