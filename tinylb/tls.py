@@ -16,6 +16,7 @@ from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.internet.ssl import (
     Certificate,
+    CertificateOptions,
     KeyPair,
     PrivateCertificate,
     optionsForClientTLS,
@@ -183,7 +184,12 @@ def _own(cert: PEM, key: PEM) -> tuple[PrivateCertificate, list[X509]]:
     if not pair.matches(certificate.getPublicKey()):
         raise BadPEM(cert, f"does not go with the key of {key.where}")
     own = PrivateCertificate.fromCertificateAndKeyPair(certificate, pair)
-    return own, [each.original for each in chain]
+    vouching = [each.original for each in chain]
+    try:
+        CertificateOptions(pair.original, own.original, extraCertChain=vouching).getContext()
+    except Exception as error:  # a key that is too short, for one; connecting would be late to find out
+        raise BadPEM(cert, f"cannot be used ({_reason(error)}); another certificate is expected") from None
+    return own, vouching
 
 
 def _pair(cert: PEM, key: PEM) -> KeyPair:

@@ -64,14 +64,14 @@ class BadFileTests(FileCase):
         """What the operating system refuses is reported in its words."""
         self.path.unlink()
         self.path.symlink_to(self.path)
-        self.assertStays("too many levels of symbolic links", "JSON file is expected")
+        self.assertStays("too many levels of symbolic links", "JSON file of backends is expected")
 
     def test_directory(self) -> None:
         """A directory in its place changes nothing, and takes no descriptors."""
         self.path.unlink()
         self.path.mkdir()
         before = openDescriptors()
-        self.assertStays("JSON file is expected")
+        self.assertStays("JSON file of backends is expected")
         self.assertEqual(openDescriptors(), before)
 
     def test_pipe(self) -> None:
@@ -79,14 +79,14 @@ class BadFileTests(FileCase):
         self.path.unlink()
         os.mkfifo(self.path)
         before = openDescriptors()
-        self.assertStays("not a regular file", "JSON file is expected")
+        self.assertStays("not a regular file", "JSON file of backends is expected")
         self.assertEqual(openDescriptors(), before)
 
     def test_device(self) -> None:
         """A device that never comes to an end is not read."""
         self.path.unlink()
         self.path.symlink_to("/dev/zero")
-        self.assertStays("not a regular file", "JSON file is expected")
+        self.assertStays("not a regular file", "JSON file of backends is expected")
 
     def test_tooLarge(self) -> None:
         """A file larger than any list of backends is not taken."""

@@ -3,20 +3,41 @@
 from __future__ import annotations
 
 import random as systemRandom
-from collections.abc import Callable
+from collections.abc import Callable, MutableSequence
+from typing import Protocol
 
 from twisted.application.service import Service
-from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from zope.interface import implementer
 
-from tinylb.balancer import LoadBalancer
+from tinylb.backends import BackendSet
 from tinylb.events import BackendsReplaced, Event, Verdict
 from tinylb.findings import Finding
 from tinylb.health.checker import Checker, CheckRules
-from tinylb.interfaces import IBackend, IHealthCheck, ISelectiveObserver
+from tinylb.interfaces import IBackend, IHealthCheck, IObserver, ISelectiveObserver
 
 # So many targets are begun with in one turn of the reactor; clients come between.
 AT_ONCE = 20
+
+
+class Checked(Protocol):
+    """Has backends that can be checked: a balancer, or a balanced endpoint."""
+
+    clock: IReactorTime
+
+    @property
+    def observers(self) -> MutableSequence[IObserver]:
+        """Told when there is another set."""
+
+    @property
+    def backends(self) -> BackendSet:
+        """The current set."""
+
+    def judge(self, target: str, finding: Finding, *, by: str) -> None:
+        """Take what was found out about a target."""
+
+    def answered(self, target: str) -> None:
+        """A target was reached."""
 
 
 @implementer(ISelectiveObserver)
@@ -25,6 +46,8 @@ class HealthChecks(Service):
     Checks each target of the current set: at once when it comes, then again and again, each by itself. What was found
     stays with the balancer when the service stops, until the target leaves the set.
 
+    @param balancer: a L{LoadBalancer <tinylb.LoadBalancer>}, or a L{BalancedEndpoint <tinylb.BalancedEndpoint>}; of
+        the latter's backends those are checked that it followed last, also while it is idle.
     @param check: an L{IHealthCheck}, such as L{TCPCheck <tinylb.health.tcp.TCPCheck>}.
     @param interval: seconds from one check of a target to the next; a fifth more or less.
     @param timeout: seconds that a check may take.
@@ -38,7 +61,7 @@ class HealthChecks(Service):
 
     def __init__(
         self,
-        balancer: LoadBalancer,
+        balancer: Checked,
         check: IHealthCheck,
         *,
         interval: float = 2.0,

@@ -12,11 +12,11 @@ from zope.interface import implementer
 
 from tinylb.backends import BackendSet
 from tinylb.clock import monotonicClock, release
+from tinylb.files import Missing, Unreadable, contentOf
 from tinylb.interfaces import IBackend, IDescribed, IProvider
 from tinylb.providers.backendsfile import Entry, InvalidBackends, parseBackends
 from tinylb.providers.entries import backendOf
 from tinylb.providers.notify import Notifier
-from tinylb.providers.reading import readRegular
 from tinylb.value import Value, Watcher
 
 REREAD = 2.0
@@ -91,9 +91,9 @@ class FileProvider:
         @raise BackendsFileError: when that is not possible.
         """
         try:
-            self._take(readRegular(self.path))
-        except (OSError, InvalidBackends) as error:
-            raise BackendsFileError(self._explain(error), isinstance(error, FileNotFoundError)) from None
+            self._take(contentOf(str(self.path)))
+        except (Unreadable, InvalidBackends) as error:
+            raise BackendsFileError(self._explain(error), isinstance(error, Missing)) from None
         return BackendSet(self._backends)
 
     def _start(self) -> None:
@@ -124,9 +124,9 @@ class FileProvider:
         self._notifier.start()
         content: object = None
         try:
-            content = readRegular(self.path)
+            content = contentOf(str(self.path))
             isNew = self._take(content)
-        except (OSError, InvalidBackends) as error:
+        except (Unreadable, InvalidBackends) as error:
             isDoubtful = self._isDoubtful(content)
             self._schedule(RETRY if isDoubtful else REREAD)
             if not isDoubtful:
@@ -185,9 +185,6 @@ class FileProvider:
             self._error = self._reported = None
             self._log.info("{path} is valid again", path=str(self.path))
 
-    def _explain(self, error: OSError | InvalidBackends) -> str:
-        if isinstance(error, FileNotFoundError):
-            return f"{self.path}: there is no such file; a JSON file of backends is expected"
-        if isinstance(error, OSError):
-            return f"{self.path}: {(error.strerror or str(error)).lower()}; a readable JSON file is expected"
-        return f"{self.path}: {error}"
+    def _explain(self, error: Unreadable | InvalidBackends) -> str:
+        expected = "; a JSON file of backends is expected" if isinstance(error, Unreadable) else ""
+        return f"{self.path}: {error}{expected}"

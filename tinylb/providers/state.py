@@ -20,9 +20,9 @@ from tinylb.addresses import quote
 from tinylb.backends import BackendSet
 from tinylb.clock import monotonicClock, release
 from tinylb.daemons import Daemons
+from tinylb.files import Missing, Unreadable, contentOf
 from tinylb.providers.backendsfile import InvalidBackends, parseDocument
 from tinylb.providers.entries import backendOf, written
-from tinylb.providers.reading import readRegular
 
 RETRY = 10.0
 """Seconds from a failure to write to the next try."""
@@ -77,18 +77,17 @@ class StateFile:
         """
         self._removeLeftovers()
         try:
-            content = readRegular(self.path)
+            content = contentOf(str(self.path))
             entries, document = parseDocument(content, more=("source",))
             if document.get("source") != source:
                 raise InvalidBackends(f"is of another source, {quote(document.get('source'))}")
             if not entries:
                 raise InvalidBackends("has no backends")
             recalled = BackendSet({id: backendOf(self._reactor, entry) for id, entry in entries.items()})
-        except FileNotFoundError:
+        except Missing:
             return BackendSet()
-        except (OSError, InvalidBackends) as error:
-            why = (error.strerror or str(error)).lower() if isinstance(error, OSError) else str(error)
-            self._log.warn("State file {path}: {why}; it is ignored", path=str(self.path), why=why)
+        except (Unreadable, InvalidBackends) as error:
+            self._log.warn("State file {path}: {why}; it is ignored", path=str(self.path), why=str(error))
             return BackendSet()
         self._there = content
         return recalled

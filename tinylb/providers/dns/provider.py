@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from twisted.internet.interfaces import IDelayedCall, IReactorFDSet, IReactorTCP, IReactorTime, IResolver
+from twisted.internet.interfaces import IDelayedCall, IReactorTCP, IReactorTime, IResolver
 from twisted.logger import Logger
 from zope.interface import implementer
 
@@ -146,7 +146,7 @@ class NameProvider(ABC):
             # Only those who need it pay for it.
             from tinylb.providers.dns.system import SystemResolver
 
-            self._resolver = SystemResolver(self._reactor, IReactorFDSet(self._reactor), self._clock)
+            self._resolver = SystemResolver(self._reactor, self._clock)
         return self._resolver
 
 

@@ -33,10 +33,9 @@ class Server:
     @param host: a literal.
     """
 
-    def __init__(self, tcp: IReactorTCP, udp: IReactorFDSet, clock: IReactorTime, host: str, port: int) -> None:
+    def __init__(self, reactor: IReactorTCP, clock: IReactorTime, host: str, port: int) -> None:
         self.host = host
-        self._tcp = tcp
-        self._udp = udp
+        self._reactor = reactor
         self._clock = clock
         self._port = port
 
@@ -65,7 +64,11 @@ class Server:
     async def _byDatagram(self, request: Message) -> Message:
         try:
             datagrams = Datagrams(
-                self._udp, self.host, self._port, request.toStr(), partial(understood, request=request)
+                IReactorFDSet(self._reactor),
+                self.host,
+                self._port,
+                request.toStr(),
+                partial(understood, request=request),
             )
         except OSError as error:
             raise NoAnswer(f"cannot be asked ({(error.strerror or str(error)).lower()})") from None
@@ -77,7 +80,7 @@ class Server:
     async def _byConnection(self, request: Message) -> Message:
         connection = _Connection(request)
         # It takes literals of either kind. Its own timeout would follow the wall clock.
-        endpoint = TCP4ClientEndpoint(self._tcp, self.host, self._port, timeout=None)  # type: ignore[arg-type]
+        endpoint = TCP4ClientEndpoint(self._reactor, self.host, self._port, timeout=None)  # type: ignore[arg-type]
         try:
             await endpoint.connect(_Connections(connection))
             return await connection.answered

@@ -7,7 +7,7 @@ from typing import Any
 
 from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorFDSet, IReactorTCP, IReactorTime
+from twisted.internet.interfaces import IReactorTCP, IReactorTime
 from twisted.names.common import ResolverBase
 from twisted.names.dns import AAAA, IN, OK, PORT, A, Message, Query, Record_A, Record_AAAA, RRHeader
 from twisted.names.error import DNSNameError, ResolverError
@@ -40,14 +40,14 @@ class SystemResolver(ResolverBase):
     Of C{resolv.conf} it heeds the servers alone. That of C{twisted.names.client} would not ask another server when one
     fails, keeps timers and connections when nobody needs it any more, and times them by the wall clock.
 
+    @param reactor: one that waits for descriptors, too.
     @param clock: monotonic.
     @param port: at which the servers are.
     """
 
     def __init__(
         self,
-        tcp: IReactorTCP,
-        udp: IReactorFDSet,
+        reactor: IReactorTCP,
         clock: IReactorTime,
         *,
         configuration: str = "/etc/resolv.conf",
@@ -55,7 +55,8 @@ class SystemResolver(ResolverBase):
         port: int = PORT,
     ) -> None:
         ResolverBase.__init__(self)
-        self._reactors = tcp, udp, clock
+        self._reactor = reactor
+        self._clock = clock
         self._configuration = configuration
         self._hosts = hosts
         self._port = port
@@ -76,7 +77,7 @@ class SystemResolver(ResolverBase):
         return message.answers, message.authority, message.additional
 
     async def _askServers(self, query: Query) -> Message:
-        servers = [Server(*self._reactors, host, self._port) for host in _namedIn(self._configuration)]
+        servers = [Server(self._reactor, self._clock, host, self._port) for host in _namedIn(self._configuration)]
         troubles: dict[str, NoAnswer] = {}
         for seconds in PATIENCE:
             for server in servers:

@@ -20,7 +20,7 @@ from tinylb.pem import PEM, BadPEM
 from tinylb.providers.kubernetes.config import Cluster, Plugin, checkToken
 from tinylb.providers.kubernetes.credentials import Credential, CredentialError
 from tinylb.providers.kubernetes.document import InvalidDocument, Part
-from tinylb.providers.kubernetes.execplugin import NoSuchProgram, PluginError, runPlugin
+from tinylb.providers.kubernetes.execplugin import NoSuchProgram, PluginError, findProgram, runPlugin
 
 EARLY = 30.0
 """Seconds before the end of a credential from which on there is another one, or a tenth of its life if that is less."""
@@ -35,6 +35,7 @@ class PluginCredentials:
 
     @param environ: what the program inherits.
     @param now: wall-clock time, in seconds since the epoch: a credential's end is told in it.
+    @raise CredentialError: when there is no such program.
     """
 
     error: str | None = None
@@ -53,12 +54,16 @@ class PluginCredentials:
         self._clock = clock
         self._plugin = plugin
         self._cluster = cluster
-        self._environ = environ
+        self._environ = {**environ, **dict(plugin.env)}
         self._now = now
         self._credential: Credential | None = None
         self._until: float | None = None
         self._waiting: list[Deferred[Credential]] = []
         self._run: Deferred[Any] | None = None
+        try:
+            findProgram(plugin.command, self._environ)
+        except NoSuchProgram as error:
+            raise self._error(error) from error
 
     def get(self) -> Deferred[Credential]:
         """See L{Credentials.get}. Whoever is the last to cancel ends the program."""
@@ -88,7 +93,7 @@ class PluginCredentials:
 
     def _start(self) -> None:
         try:
-            environ = {**self._environ, **dict(self._plugin.env), "KUBERNETES_EXEC_INFO": self._info()}
+            environ = {**self._environ, "KUBERNETES_EXEC_INFO": self._info()}
         except BadPEM as error:
             self._tell(Failure(CredentialError(str(error))))
             return
@@ -106,9 +111,11 @@ class PluginCredentials:
         if failure.check(CancelledError):
             return Failure(CredentialError(f"{self._plugin.where}: nobody asks any more"))
         failure.trap(PluginError, InvalidDocument)
-        hint = self._plugin.installHint if failure.check(NoSuchProgram) else ""
-        what = f"{failure.getErrorMessage()}; {hint}" if hint else failure.getErrorMessage()
-        return Failure(CredentialError(f"{self._plugin.where}: {self._plugin.command}: {what}"))
+        return Failure(self._error(failure.value))
+
+    def _error(self, error: BaseException | None) -> CredentialError:
+        hint = f"; {self._plugin.installHint}" if self._plugin.installHint and isinstance(error, NoSuchProgram) else ""
+        return CredentialError(f"{self._plugin.where}: {self._plugin.command}: {error}{hint}")
 
     def _tell(self, result: Credential | Failure) -> None:
         self._run = None

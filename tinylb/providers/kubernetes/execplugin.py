@@ -10,9 +10,11 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.error import ProcessDone, ProcessExitedAlready
-from twisted.internet.interfaces import IProcessTransport, IReactorProcess, IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IProcessTransport, IReactorProcess, IReactorTime
 from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
+
+from tinylb.files import Missing
 
 LONGEST = 30.0
 """Seconds that it may take."""
@@ -28,8 +30,20 @@ class PluginError(Exception):
     """It was of no use; the message says why, and not which one."""
 
 
-class NoSuchProgram(PluginError):
+class NoSuchProgram(PluginError, Missing):
     """There is none that could be run."""
+
+
+def findProgram(command: str, environ: Mapping[str, str]) -> str:
+    """
+    @param command: a path, or a name to be found in the environment's C{PATH}.
+    @return: its path.
+    @raise NoSuchProgram: when there is none.
+    """
+    found = shutil.which(command, path=environ.get("PATH"))
+    if found is None:
+        raise NoSuchProgram("there is no such program, or it must not be run")
+    return found
 
 
 def runPlugin(
@@ -38,13 +52,14 @@ def runPlugin(
     """
     Run a program. It has no terminal and nothing to read.
 
-    @param command: a path, or a name to be found in the environment's C{PATH}.
+    @param command: see L{findProgram}.
     @return: fires with what it says, or fails with L{PluginError}. Cancelling it, its time limit and its saying too
         much kill it, together with what it has started.
     """
-    found = shutil.which(command, path=environ.get("PATH"))
-    if found is None:
-        return fail(NoSuchProgram("there is no such program, or it must not be run"))
+    try:
+        found = findProgram(command, environ)
+    except NoSuchProgram as error:
+        return fail(error)
     # Twisted's children are in our process group. In a session of its own it also has no terminal to ask at.
     session = shutil.which("setsid")
     line = [found, *args] if session is None else [session, found, *args]
@@ -70,10 +85,15 @@ class _Run(ProcessProtocol):
 
     def __init__(self, clock: IReactorTime, isLeader: bool) -> None:
         self.said: Deferred[bytes] = Deferred(lambda _: self._kill())
+        self._clock = clock
         self._isLeader = isLeader
         self._output = bytearray()
         self._complaint = b""
-        self._limit = clock.callLater(LONGEST, self._giveUp, f"has not ended within {LONGEST:g} s")
+        self._limit: IDelayedCall | None = None
+
+    def connectionMade(self) -> None:
+        """See L{ProcessProtocol.connectionMade}."""
+        self._limit = self._clock.callLater(LONGEST, self._giveUp, f"has not ended within {LONGEST:g} s")
 
     def childDataReceived(self, childFD: int, data: bytes) -> None:
         """See L{ProcessProtocol.childDataReceived}."""
@@ -113,7 +133,7 @@ class _Run(ProcessProtocol):
         process.loseConnection()
 
     def _stopWaiting(self) -> None:
-        if self._limit.active():
+        if self._limit is not None and self._limit.active():
             self._limit.cancel()
 
     def _why(self, ended: Any) -> str:

@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, IReactorProcess, IReactorTime
 from twisted.python.failure import Failure
 
+from tinylb.addresses import quote
 from tinylb.pem import PEM, BadPEM
 from tinylb.providers.kubernetes.config import Cluster, Config, InvalidConfig, User
 from tinylb.providers.kubernetes.credentials import Credential, CredentialError, Credentials, GivenCredentials
@@ -47,7 +48,7 @@ class Way:
     The way to a server as long as nothing else is configured.
 
     @param clock: monotonic.
-    @raise InvalidConfig: when something that it needs is not installed.
+    @raise InvalidConfig: when something that it needs is not installed, or the server has no name that can be.
     @raise BadPEM: when a certificate or key is of no use.
     @raise CredentialError: when there cannot be a credential.
     """
@@ -103,7 +104,13 @@ def _tls(cluster: Cluster, cert: PEM | None, key: PEM | None) -> ClientTLS:
         from tinylb.tls import ClientTLS
     except ImportError as error:
         raise InvalidConfig(f"{cluster.server}: {error}; {INSTALL}") from None
-    return ClientTLS(cluster.ca, cert, key, serverName=cluster.serverName or None, isVerifying=cluster.isVerifying)
+    tls = ClientTLS(cluster.ca, cert, key, serverName=cluster.serverName or None, isVerifying=cluster.isVerifying)
+    try:
+        tls(cluster.host)
+    except UnicodeError:
+        name = cluster.serverName or cluster.host
+        raise InvalidConfig(f"{cluster.server}: {quote(name)} is no name that a host can have") from None
+    return tls
 
 
 def _credentials(reactor: IReactorProcess, clock: IReactorTime, config: Config) -> Credentials:
