@@ -25,8 +25,8 @@ class Search(Protocol):
     def hasOthers(self) -> bool:
         """Whether there is a backend that it has not tried."""
 
-    def moveOn(self, attempt: Attempt) -> None:
-        """An attempt's target is gone: end it, and find another."""
+    def moveOn(self, attempt: Attempt, isGone: bool) -> None:
+        """An attempt's target is gone, or dead: end it, and find another."""
 
 
 class State(Enum):
@@ -93,7 +93,7 @@ class Attempt:
         dial = self.dial
         if dial is None or (reason is CloseReason.TARGET_DEAD and not dial.hasOthers()):
             return False
-        dial.moveOn(self)
+        dial.moveOn(self, isGone=reason is CloseReason.TARGET_REMOVED)
         return True
 
 

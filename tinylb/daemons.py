@@ -41,7 +41,12 @@ class Daemons:
                 self._waiting.append(job)
                 return
             self._running += 1
-        Thread(target=self._work, args=(job,), daemon=True).start()
+        try:
+            Thread(target=self._work, args=(job,), daemon=True).start()
+        except BaseException:  # there may be no more threads to be had
+            with self._lock:
+                self._running -= 1
+            raise
 
     def _work(self, job: Job | None) -> None:
         while job is not None:

@@ -123,9 +123,14 @@ class Dial:
         """Whether there is a backend that was not tried."""
         return self._rules.selection.remain(self.tried)
 
-    def moveOn(self, attempt: Attempt) -> None:
-        """The attempt's target is gone, though the connection may have been made already: find another."""
+    def moveOn(self, attempt: Attempt, isGone: bool) -> None:
+        """
+        The attempt's target is gone, or dead, though the connection may have been made already: find another. At a
+        target that is gone somebody may stand by still.
+        """
         self.drop(attempt)
+        if isGone:
+            self.tried.discard(attempt.target)
         if self._state is _CLAIMED:
             self._state = _TRYING
         self.advance()

@@ -50,17 +50,20 @@ def _provider(reactor: Any, given: dict[str, str]) -> IProvider:
         raise _wrong(f"state={given['state']}", f"of use with a source only: {', '.join(_SOURCES)}")
     if "service" in given and "kubernetes" not in given:
         raise _wrong(f"service={given['service']}", "of use with kubernetes= only")
-    name = "backends"
     try:
         fixed = fixedBackends(reactor, readFixed(filter(None, given.get("backends", "").split(","))))
-        if not sources:
-            return Value(fixed)
-        name = sources[0]
-        hasMore = bool(fixed) or "state" in given
-        source = follow(reactor, name, given[name], service=given.get("service"), mayBeMissing=hasMore)
     except SourceError as error:
-        raise ValueError(f"tinylb:{name}={error}") from None
-    return layered(reactor, source, fixed, given.get("state"))
+        raise ValueError(f"tinylb:backends={error}") from None
+    if not sources:
+        return Value(fixed)
+    name, state = sources[0], given.get("state")
+    hasMore = bool(fixed) or state is not None
+    isFile = name in ("file", "kubernetes")
+    try:
+        source = follow(reactor, name, given[name], service=given.get("service"), mayBeMissing=hasMore)
+        return layered(reactor, source, fixed, state, given[name] if isFile else None)
+    except SourceError as error:
+        raise ValueError(f"tinylb:{name if error.of == 'source' else error.of}={error}") from None
 
 
 def _seconds(name: str, text: str) -> float:

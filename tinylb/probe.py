@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.interfaces import IDelayedCall, IProtocol, IReactorTime
 from twisted.internet.protocol import Factory, Protocol
 from zope.interface import implementer
 
@@ -49,12 +49,13 @@ class _Asking:
         self._ways = [Reach(backend) for backend in backends]
         self._open = len(self._ways)
         self._isOver = False
+        self._connecting: list[Deferred[IProtocol]] = []
         self._patience: IDelayedCall | None = None
 
     def start(self, patience: IDelayedCall) -> None:
         """Ask. When patience is over, so is this."""
         self._patience = patience
-        self._connecting = [way.connect(_Visits()) for way in self._ways]
+        self._connecting = [maybeDeferred(way.connect, _Visits()) for way in self._ways]
         for connecting in self._connecting:
             connecting.addCallbacks(lambda _: self.conclude(True), lambda _: self._failed())
         if not self._ways:

@@ -55,11 +55,13 @@ def providerOf(reactor: Any, options: MutableMapping[str, Any]) -> IProvider:
     name = next((each for each in FOLLOWED if options[each] is not None), None)
     if name is None:
         return Value(fixed)
+    value, state = options[name], options["state-file"]
     # With something to begin with, a file that is missing is waited for.
-    hasMore = bool(fixed) or options["state-file"] is not None
-    service = options["kubernetes-service"]
+    hasMore = bool(fixed) or state is not None
+    isFile = name in ("backends-file", "kubernetes")
     try:
-        source = follow(reactor, FOLLOWED[name], options[name], service=service, mayBeMissing=hasMore)
+        source = follow(reactor, FOLLOWED[name], value, service=options["kubernetes-service"], mayBeMissing=hasMore)
+        return layered(reactor, source, fixed, state, value if isFile else None)
     except SourceError as error:
-        raise wrongUsage(f"--{name} {error}") from None
-    return layered(reactor, source, fixed, options["state-file"])
+        option = {"source": name, "service": "kubernetes-service", "state": "state-file"}[error.of]
+        raise wrongUsage(f"--{option} {error}") from None

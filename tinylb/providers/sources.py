@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -18,7 +19,15 @@ SERVICE = "default/kubernetes:https"
 
 
 class SourceError(ValueError):
-    """There is no such thing to follow; the message says what was given, what is wrong, and what would be right."""
+    """
+    There is no such thing to follow; the message says what was given, what is wrong, and what would be right.
+
+    @ivar of: what that was: the C{source}, its C{service}, or the C{state} file.
+    """
+
+    def __init__(self, message: str, of: str = "source") -> None:
+        super().__init__(message)
+        self.of = of
 
 
 def follow(reactor: Any, kind: str, value: str, *, service: str | None, mayBeMissing: bool) -> IProvider:
@@ -36,7 +45,7 @@ def follow(reactor: Any, kind: str, value: str, *, service: str | None, mayBeMis
         if kind == "file":
             return _file(reactor, value, mayBeMissing)
         if kind == "kubernetes":
-            return _kubernetes(reactor, value, service or SERVICE, mayBeMissing)
+            return _kubernetes(reactor, value, SERVICE if service is None else service, mayBeMissing)
         # Only who follows names pays for what that needs.
         from tinylb.providers.dns import DNSProvider, SRVProvider
 
@@ -72,7 +81,10 @@ def _kubernetes(reactor: Any, config: str, service: str, mayBeMissing: bool) -> 
             access = kubeconfigAccess(reactor, clock, config, mayBeMissing=mayBeMissing)
     except WrongAccess as error:
         raise SourceError(str(error)) from None
-    return KubernetesProvider(reactor, access, service)
+    try:
+        return KubernetesProvider(reactor, access, service)
+    except ValueError as error:
+        raise SourceError(f"{service}: {error}", of="service") from None
 
 
 def readFixed(texts: Iterable[str]) -> dict[str, HostPort]:
@@ -103,9 +115,27 @@ def fixedBackends(reactor: Any, addresses: Mapping[str, HostPort]) -> BackendSet
     return BackendSet({id: TCPBackend(reactor, where.host, where.port) for id, where in addresses.items()})
 
 
-def layered(reactor: Any, source: IProvider, standby: BackendSet, statePath: str | None) -> IProvider:
-    """A source with what stands beside it, if anything does."""
+def layered(
+    reactor: Any, source: IProvider, standby: BackendSet, statePath: str | None, notThis: str | None
+) -> IProvider:
+    """
+    A source with what stands beside it, if anything does.
+
+    @param notThis: a file that the state file must not be.
+    @raise SourceError: when nothing can be remembered there.
+    """
     if not standby and statePath is None:
         return source
+    if statePath is not None:
+        _checkState(statePath, notThis)
     state = None if statePath is None else StateFile(reactor, statePath)
     return LayeredProvider(reactor, source, standby, state=state)
+
+
+def _checkState(path: str, notThis: str | None) -> None:
+    if not path or "\0" in path:
+        raise SourceError(f"{path}: not a path; a file is expected, such as /var/lib/tinylb/state.json", of="state")
+    if notThis is not None and os.path.realpath(path) == os.path.realpath(notThis):
+        raise SourceError(f"{path}: this is the file that is followed; a file of its own is expected", of="state")
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise SourceError(f"{path}: not a regular file, and nothing else may be replaced", of="state")

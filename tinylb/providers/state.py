@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import re
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
@@ -29,6 +31,8 @@ RETRY = 10.0
 
 LEFTOVER = 60.0
 """Seconds after which a file that was being written belongs to nobody any more."""
+
+_SUFFIX = ".tinylb"
 
 
 class StateFile:
@@ -80,9 +84,9 @@ class StateFile:
             content = contentOf(str(self.path))
             entries, document = parseDocument(content, more=("source",))
             if document.get("source") != source:
-                raise InvalidBackends(f"is of another source, {quote(document.get('source'))}")
+                raise InvalidBackends(f"it is of another source, {quote(document.get('source', 'not named'))}")
             if not entries:
-                raise InvalidBackends("has no backends")
+                raise InvalidBackends("it has no backends")
             recalled = BackendSet({id: backendOf(self._reactor, entry) for id, entry in entries.items()})
         except Missing:
             return BackendSet()
@@ -95,22 +99,22 @@ class StateFile:
     def remember(self, source: str, backends: BackendSet) -> None:
         """
         A source has told of a set. One with nobody in it is not worth remembering; nor are those who take no new
-        connections, and those of whose endpoint nobody knows what it was made of.
+        connections. Those whose id is not printable, or of whose endpoint nobody knows what it was made of, cannot be.
         """
         entries: dict[str, Any] = {}
         omitted: set[str] = set()
         for member in backends.members:
             if not member.draining and not member.isStandby:
-                entry = written(member, backends[member.id])
+                entry = written(member, backends[member.id]) if member.id.isprintable() else None
                 if entry is None:
                     omitted.add(member.id)
                 else:
                     entries[member.id] = entry
         if omitted - self._omitted:
             self._log.warn(
-                "State file {path}: {who} cannot be remembered: what the endpoint was made of is not known",
+                "State file {path}: {who} cannot be remembered; it has addresses, and endpoints made of a description",
                 path=str(self.path),
-                who=", ".join(sorted(omitted)),
+                who=", ".join(map(quote, sorted(omitted))),
             )
         self._omitted = frozenset(omitted)
         if entries:
@@ -130,9 +134,8 @@ class StateFile:
             return
         self._cancelRetry()
         self._isWriting = True
-        self._inThread(lambda: _replace(self.path, content)).addCallbacks(
-            self._written, self._failed, callbackArgs=(content,)
-        )
+        writing = maybeDeferred(self._inThread, lambda: _replace(self.path, content))
+        writing.addCallbacks(self._written, self._failed, callbackArgs=(content,))
 
     def _written(self, _: None, content: bytes) -> None:
         self._isWriting = False
@@ -170,20 +173,23 @@ class StateFile:
     def _removeLeftovers(self) -> None:
         """Of a process that was killed while it was writing."""
         try:
-            for leftover in self.path.parent.glob(f"{_prefix(self.path)}*"):
-                if time.time() - leftover.stat().st_mtime > LEFTOVER:
+            for name in os.listdir(self.path.parent):
+                leftover = self.path.parent / name
+                if _isTemporary(self.path, name) and time.time() - leftover.stat().st_mtime > LEFTOVER:
                     leftover.unlink()
         except OSError:
             pass  # they take little room
 
 
-def _prefix(path: Path) -> str:
-    return f".{path.name}."
+def _isTemporary(path: Path, name: str) -> bool:
+    return re.fullmatch(rf"\.{re.escape(path.name)}\.\w+{re.escape(_SUFFIX)}", name) is not None
 
 
 def _replace(path: Path, content: bytes) -> None:
-    """In a thread. Only a file that is wholly on the disk takes the name."""
-    descriptor, temporary = tempfile.mkstemp(prefix=_prefix(path), dir=path.parent)  # of mode 0600
+    """In a thread. Only a file that is wholly on the disk takes the name, and only another file loses it."""
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "not a regular file")
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=_SUFFIX, dir=path.parent)  # of mode 0600
     try:
         with open(descriptor, "wb") as file:
             file.write(content)

@@ -109,7 +109,6 @@ class KubernetesProvider:
             self._slices.remove(thing)
         else:
             self._slices.put(thing)
-        self._slices.endpoints()  # what is odd is to be found while the server can be blamed
         if self._settling is None:
             self._settling = self._clock.callLater(SETTLE, self._take)
 

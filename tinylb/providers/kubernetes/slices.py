@@ -67,15 +67,29 @@ class Slices:
         return len(self._slices)
 
     def replace(self, slices: Iterable[Any]) -> None:
-        """These are all that there are."""
-        self._slices = {}
-        for each in slices:
-            self.put(each)
+        """
+        These are all that there are.
+
+        @raise UnexpectedSlice: when one of them is none. Nothing has changed then.
+        """
+        former, self._slices = self._slices, {}
+        try:
+            for each in slices:
+                self.put(each)
+        except UnexpectedSlice:
+            self._slices = former
+            raise
 
     def put(self, changed: Any) -> None:
-        """One is new, or has changed."""
+        """
+        One is new, or has changed.
+
+        @raise UnexpectedSlice: when it is none. Nothing has changed then.
+        """
         name = _nameOf(changed)
         if self._isOurs(changed):
+            for _ in self._endpointsOf(changed):
+                pass  # one that makes no sense is not taken
             self._slices[name] = changed
         else:
             self._slices.pop(name, None)
@@ -88,8 +102,6 @@ class Slices:
         """
         Where the service is, with whether that takes new connections. An endpoint that is in several slices, as when it
         is moved between them, does if one of them says so.
-
-        @raise UnexpectedSlice: when that cannot be told.
         """
         found: dict[HostPort, bool] = {}
         for each in self._slices.values():
