@@ -59,7 +59,7 @@ def test_wrongAuthority(
     tinylb = cluster.balance(*HTTPS, "--check-ca", wrong)
     clients = {backend.name: cluster.client(tinylb, backend.name, authority.certificate) for backend in backends}
     for backend in backends:
-        tinylb.waitFor(f"Backend {backend.name} .* is not-ready: check: TLS: the certificate is from an unknown authority")
+        tinylb.waitFor(f"Backend {backend.name} .* is not-ready: check: TLS: .*from an unknown authority")
         backend.awaitMore("accepted")
     assert Counter(serving(tinylb, 10, authority.certificate)) == {"a": 5, "b": 5}
     assert {name: ask(client) for name, client in clients.items()} == {"a": "a", "b": "b"}

@@ -212,4 +212,4 @@ def _pem(part: Part, key: str, path: str) -> PEM | None:
 
 
 def _resolved(file: str, path: str) -> str:
-    return os.path.join(os.path.dirname(path), file) if file else ""
+    return os.path.normpath(os.path.join(os.path.dirname(path), file)) if file else ""
