@@ -65,10 +65,10 @@ class FilesTests(FilesCase):
             from tests.certificates import Authority
         except ImportError as error:
             raise SkipTest(f"TLS is not installed: {error}") from None
-        authority = Authority(self.folder)
-        self.ca = str(authority.certificate)
-        self.both = str(authority.issue("client"))
-        self.other = str(authority.issue("other"))
+        self.authority = Authority(self.folder)
+        self.ca = str(self.authority.certificate)
+        self.both = str(self.authority.issue("client"))
+        self.other = str(self.authority.issue("other"))
 
     def part(self, path: str, what: str) -> str:
         """What is in a file between the lines that begin and end such a thing."""
@@ -131,6 +131,11 @@ class FilesTests(FilesCase):
             self.assertWrong(
                 ("--check-cert", self.both, "--check-key", path), f"--check-cert {self.both}: ", path, "key"
             )
+
+    def test_weakKey(self) -> None:
+        """A key that is too short to be used is refused before anybody is connected to."""
+        path = str(self.authority.issueWeak("weak"))
+        self.assertWrong(("--check-cert", path), f"--check-cert {path}: ", "cannot be used", "too small")
 
     def test_encryptedKey(self) -> None:
         """A key with a passphrase is refused, and nobody is asked for it."""
