@@ -162,16 +162,13 @@ class FollowedName(Generic[T]):
         self.records = frozenset().union(*(question.kept for question in self._questions))
 
     def _due(self) -> float:
-        """
-        When to ask next. Records are asked for when they expire; what is missing sooner, but not before all questions
-        have been answered: what the others say may be enough.
-        """
-        due = min(question.expires for question in self._questions if question.asking is None)
-        if self.isAsking:
-            return due
-        found = [question.found for question in self._questions]
+        """When to ask next: for records when they expire, and sooner where there are none, or they are not known."""
+        settled = [question for question in self._questions if question.asking is None]
+        due = min(question.expires for question in settled)
+        found = [question.found for question in settled]
         if any(found) and None not in found:
-            self._backoff = FIRST_BACKOFF
+            if not self.isAsking:
+                self._backoff = FIRST_BACKOFF
             return due
         return min(due, self._clock.seconds() + self._wait)
 

@@ -146,7 +146,7 @@ class KubernetesProvider:
         self._cancelSettling()
         endpoints = self._slices.endpoints()
         self._lack = self._whatIsLacking(endpoints)
-        self._consequence = "nobody of it gets new connections"
+        self._consequence = "no new connections go there"
         if endpoints:
             self._doubt.end()
         isBelieved = bool(endpoints) or self._doubt.isBelieved(self._backends)
