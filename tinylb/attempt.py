@@ -98,7 +98,7 @@ class Attempt:
 
 
 def abandon(protocol: IProtocol | None) -> None:
-    """Reset a connection that nobody wants any more; it has not carried a byte."""
+    """Reset a connection that nobody wants any more; it has not carried a byte. Some transports can only be closed."""
     transport = getattr(protocol, "transport", None)
     if transport is not None:
-        transport.abortConnection()
+        getattr(transport, "abortConnection", transport.loseConnection)()

@@ -142,7 +142,10 @@ class Dial:
         protocol, connecting = attempt.protocol, attempt.connecting
         self._over(attempt)
         if connecting is not None:
-            connecting.cancel()
+            if getattr(protocol, "transport", None) is None:
+                connecting.cancel()
+            else:  # this may be its connectionMade, when Twisted's endpoints cannot be cancelled
+                self._rules.clock.callLater(0, connecting.cancel)
         abandon(protocol)
 
     def _try(self, candidate: Candidate) -> Attempt:

@@ -6,7 +6,7 @@ import random as systemRandom
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IProtocol, IProtocolFactory, IReactorTime, IStreamClientEndpoint
 from zope.interface import implementer
 
@@ -77,6 +77,9 @@ class BalancedEndpoint:
         """The set that was last followed; empty before there was one."""
         return self._pool.selection.backends
 
+    def __repr__(self) -> str:
+        return f"<BalancedEndpoint {self._follower.describe()['source']}>"
+
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
         """
         Connect to a backend. Before the first set this waits for it.
@@ -85,6 +88,10 @@ class BalancedEndpoint:
             L{DialError <tinylb.failures.DialError>}, or with L{NoProtocol <twisted.internet.error.NoProtocol>} when the
             factory gives none. Cancelling it ends every attempt.
         """
+        try:
+            protocolFactory.doStart()
+        except Exception:
+            return fail()
         connecting = Connecting(self._dialer, self._pool.registry, protocolFactory, self._over)
         self._connecting[connecting] = None
         if not self._isFollowing:

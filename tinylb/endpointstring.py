@@ -11,13 +11,13 @@ from tinylb.policy import POLICIES
 from tinylb.providers.sources import SourceError, fixedBackends, follow, layered, readFixed
 from tinylb.value import Value
 
-EXAMPLE = "tinylb:file=backends.json"
+_EXPECTED = "expected for example tinylb:file=backends.json"
 _SOURCES = ("file", "dns", "srv", "kubernetes")
-_NUMBERS = ("dialTimeout", "attemptDelay")
+_NUMBERS = {"dialTimeout": 10, "attemptDelay": 0.25}
 _KNOWN = (*_SOURCES, "service", "backends", "state", "policy", *_NUMBERS, "onDown")
 
 
-def parseBalanced(reactor: Any, *words: str, **given: str) -> BalancedEndpoint:
+def parseBalanced(reactor: Any, /, *words: str, **given: str) -> BalancedEndpoint:
     """
     An endpoint of what follows on C{tinylb:}, all of it C{NAME=VALUE}; a colon in a value is written C{\\:}.
 
@@ -27,8 +27,8 @@ def parseBalanced(reactor: Any, *words: str, **given: str) -> BalancedEndpoint:
 
     @raise ValueError: for anything else; it says what would be right.
     """
-    if words:
-        raise _wrong(words[0], f"not NAME=VALUE; expected for example {EXAMPLE}")
+    for word in filter(None, words):
+        raise _wrong(word, f"not NAME=VALUE; {_EXPECTED}, and \\: for a colon in a value")
     for name, value in given.items():
         if name not in _KNOWN:
             raise _wrong(f"{name}={value}", f"there is no {name}; expected: {', '.join(_KNOWN)}")
@@ -44,16 +44,16 @@ def _provider(reactor: Any, given: dict[str, str]) -> IProvider:
     sources = [name for name in _SOURCES if name in given]
     if len(sources) > 1:
         raise _wrong(f"{sources[1]}={given[sources[1]]}", f"{sources[0]}= is followed already; one source can be")
-    if not sources and not given.get("backends"):
-        raise _wrong("", f"no backends; expected for example {EXAMPLE}")
-    if "state" in given and not sources:
-        raise _wrong(f"state={given['state']}", f"of use with a source only: {', '.join(_SOURCES)}")
     if "service" in given and "kubernetes" not in given:
         raise _wrong(f"service={given['service']}", "of use with kubernetes= only")
     try:
         fixed = fixedBackends(reactor, readFixed(filter(None, given.get("backends", "").split(","))))
     except SourceError as error:
         raise ValueError(f"tinylb:backends={error}") from None
+    if not sources and not fixed:
+        raise _wrong("", f"no backends; {_EXPECTED}")
+    if not sources and "state" in given:
+        raise _wrong(f"state={given['state']}", f"of use with a source only: {', '.join(_SOURCES)}")
     if not sources:
         return Value(fixed)
     name, state = sources[0], given.get("state")
@@ -72,7 +72,9 @@ def _seconds(name: str, text: str) -> float:
     except ValueError:
         value = math.nan
     if not 0.001 <= value < math.inf:
-        raise _wrong(f"{name}={text}", f"not a number of seconds; expected for example {name}=10")
+        raise _wrong(
+            f"{name}={text}", f"not a number of seconds from 0.001; expected for example {name}={_NUMBERS[name]}"
+        )
     return value
 
 
@@ -83,4 +85,4 @@ def _oneOf(name: str, value: str, known: tuple[str, ...]) -> str:
 
 
 def _wrong(what: str, why: str) -> ValueError:
-    return ValueError(f"tinylb:{what}: {why}")
+    return ValueError(f"tinylb:{what}: {why}" if what else f"tinylb: {why}")

@@ -7,6 +7,7 @@ import os
 
 from twisted.internet.error import (
     ConnectBindError,
+    ConnectError,
     ConnectionRefusedError,
     DNSLookupError,
     NoRouteError,
@@ -19,9 +20,9 @@ from twisted.python.failure import Failure
 from tinylb.events import CloseReason, DialFailure
 
 
-class DialError(Exception):
+class DialError(ConnectError):
     """
-    No backend could be had.
+    No backend could be had. It is one of Twisted's C{ConnectError}s, as whoever connects by an endpoint expects.
 
     @ivar reason: the close reason of the client.
     @ivar causes: one text for each attempt that failed, or why there was none.
@@ -31,9 +32,12 @@ class DialError(Exception):
     reason = CloseReason.DIAL_FAILED
 
     def __init__(self, causes: tuple[str, ...], attempts: int) -> None:
-        super().__init__("; ".join(causes))
+        super().__init__(string="; ".join(causes))  # type: ignore[no-untyped-call]
         self.causes = causes
         self.attempts = attempts
+
+    def __str__(self) -> str:
+        return "; ".join(self.causes)
 
 
 class NoBackends(DialError):
@@ -46,7 +50,7 @@ class AllFailed(DialError):
     """Every target of the set was tried once, and failed."""
 
 
-class DialTimeout(DialError):
+class DialTimeout(DialError, TimeoutError):
     """The time that a client may wait is over."""
 
     reason = CloseReason.DIAL_TIMEOUT

@@ -47,6 +47,7 @@ class Follower:
         self._backoff = 1.0
         self._error: str | None = None
         self._changed: str | None = None
+        self._taken: BackendSet | None = None
 
     def start(self) -> None:
         """Watch. A set that is there already has been taken when this returns."""
@@ -84,10 +85,13 @@ class Follower:
     def _got(self, published: BackendSet, run: object) -> None:
         if run is not self._run:
             return
-        self._take(published if isinstance(published, BackendSet) else BackendSet(published))
+        backends = published if isinstance(published, BackendSet) else BackendSet(published)
+        if self._taken is None or backends.members != self._taken.members:
+            self._changed = timestamp()
+        self._taken = backends
+        self._take(backends)
         if run is not self._run:  # whoever took it has stopped this, and may have started it again
             return
-        self._changed = timestamp()
         self._backoff = 1.0
         if self._error is not None:
             self._error = None

@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.error import NoProtocol
+from twisted.internet.error import ConnectionAborted, NoProtocol
 from twisted.internet.interfaces import (
     IAddress,
     IDelayedCall,
@@ -17,7 +17,6 @@ from twisted.internet.interfaces import (
     ILoggingContext,
     IProtocol,
     IProtocolFactory,
-    ITCPTransport,
     ITransport,
 )
 from twisted.internet.protocol import Factory, Protocol, connectionDone
@@ -47,6 +46,7 @@ class Connecting:
     """
     One call of L{BalancedEndpoint.connect <tinylb.BalancedEndpoint.connect>}, and what came of it.
 
+    @param factory: the application's; it has been started, and is stopped in the end.
     @param over: told when the connection is wanted no longer, or open no longer.
     @ivar result: fires with the application's protocol, or fails.
     """
@@ -65,7 +65,6 @@ class Connecting:
         self._told = over
         self._dial = dialer.prepare(OutgoingFactory(factory), None, self)
         self._deadline: IDelayedCall | None = None
-        factory.doStart()
 
     @property
     def isOpen(self) -> bool:
@@ -169,7 +168,9 @@ class Outgoing(Protocol):
         self._registry: Registry | None = None
         self._lost: Callable[[], None] = _nothing
         self._isConnected = True
-        self._isAborting = False
+        # Whether the application's protocol has heard of the connection, and is to hear of its loss.
+        self._isTold = False
+        self._abortedFor: CloseReason | None = None
         directlyProvides(self, [each for each in _MORE if each.providedBy(protocol)])
 
     def logPrefix(self) -> str:
@@ -181,8 +182,12 @@ class Outgoing(Protocol):
         """See L{IProtocol.makeConnection}."""
         self.transport = transport
         if self.failure is None:
-            self.protocol.makeConnection(transport)
-        else:
+            self._isTold = True
+            try:
+                self.protocol.makeConnection(transport)
+            except Exception:
+                self.failure = Failure()
+        if self.failure is not None:
             self.abort(CloseReason.CLIENT_CLOSED)
 
     def dataReceived(self, data: bytes) -> None:
@@ -211,14 +216,10 @@ class Outgoing(Protocol):
 
     def abort(self, reason: CloseReason) -> bool:
         """See L{Abortable <tinylb.registry.Abortable>}. A transport that cannot be reset is closed."""
-        if self._isAborting or self.transport is None:
+        if self._abortedFor is not None or self.transport is None:
             return False
-        self._isAborting = True
-        if ITCPTransport.providedBy(self.transport):
-            self.transport.abortConnection()
-        else:
-            abort = getattr(self.transport, "abortConnection", self.transport.loseConnection)
-            abort()
+        self._abortedFor = reason
+        abandon(self)
         return True
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
@@ -227,8 +228,10 @@ class Outgoing(Protocol):
         registry, self._registry = self._registry, None
         if registry is not None:
             registry.removePair(self)
+        if self._abortedFor is not None and self.failure is None:
+            reason = Failure(ConnectionAborted(self._abortedFor.value))
         try:
-            if self.failure is None:
+            if self._isTold:
                 self.protocol.connectionLost(reason)
         finally:
             lost, self._lost = self._lost, _nothing

@@ -61,6 +61,7 @@ class Rests:
         self._random = random
         self._judge = judge
         self._rests: dict[str, Rest] = {}
+        self._isSuspended = False
 
     def observe(self, event: Event) -> None:
         """See L{IObserver.observe <tinylb.interfaces.IObserver.observe>}."""
@@ -86,6 +87,7 @@ class Rests:
 
     def suspend(self) -> None:
         """Schedule nothing any more, until L{resume}."""
+        self._isSuspended = True
         for rest in self._rests.values():
             if rest.call is not None:
                 rest.call.cancel()
@@ -93,6 +95,7 @@ class Rests:
 
     def resume(self) -> None:
         """Rests end when they would have ended; some may have, meanwhile."""
+        self._isSuspended = False
         for target, rest in tuple(self._rests.items()):
             if rest.until is not None and rest.call is None:
                 self._endAt(rest.until, target, rest)
@@ -112,7 +115,8 @@ class Rests:
             del self._rests[target]
 
     def _endAt(self, when: float, target: str, rest: Rest) -> None:
-        rest.call = self._clock.callLater(max(0.0, when - self._clock.seconds()), self._over, target, rest)
+        if not self._isSuspended:
+            rest.call = self._clock.callLater(max(0.0, when - self._clock.seconds()), self._over, target, rest)
 
     def _over(self, target: str, rest: Rest) -> None:
         rest.until = rest.call = None

@@ -106,10 +106,11 @@ class MemoryBackend:
         server = MemoryPeer()
         self.connections.append(server)
         join(self._clock, server, protocol)
-        connecting.callback(protocol)
+        if not connecting.called:  # nobody has cancelled it when the connection was made
+            connecting.callback(protocol)
 
     def _cancelled(self, connecting: Deferred[IProtocol]) -> None:
-        del self._pending[connecting]
+        self._pending.pop(connecting, None)
         connecting.errback(ConnectingCancelledError(IPv4Address("TCP", "127.0.0.1", 1)))
 
 

@@ -69,6 +69,21 @@ class MemoryTransport:
         self._isScheduled = False
         self._wantsToWrite = False
 
+    @property
+    def connected(self) -> bool:
+        """As Twisted's transports have it, for protocols that look at it; likewise the next two."""
+        return self._isConnected
+
+    @property
+    def disconnected(self) -> bool:
+        """Whether it was."""
+        return not self._isConnected
+
+    @property
+    def disconnecting(self) -> bool:
+        """Whether it is being closed."""
+        return self._isClosing or self._isAborting
+
     def write(self, data: bytes) -> None:
         """See L{ITransport.write}."""
         if not self._isConnected or self._hasFinished:

@@ -18,7 +18,9 @@ class Parser:
 
     prefix = "tinylb"
 
-    def parseStreamClient(self, reactor: Any, *args: Any, **kwargs: Any) -> IStreamClientEndpoint:
+    def parseStreamClient(  # type: ignore[override]
+        self, reactor: Any, /, *args: Any, **kwargs: Any
+    ) -> IStreamClientEndpoint:
         """See L{IStreamClientEndpointStringParserWithReactor}."""
         from tinylb.endpointstring import parseBalanced
 

@@ -94,6 +94,11 @@ class FollowedName(Generic[T]):
         """Whether an answer may come at any moment."""
         return any(question.asking is not None for question in self._questions)
 
+    @property
+    def isFound(self) -> bool:
+        """Whether the last answers have records among them."""
+        return any(question.answer.records for question in self._questions if question.answer and not question.failure)
+
     def start(self) -> None:
         """Ask, and ask again."""
         self._backoff = FIRST_BACKOFF

@@ -46,7 +46,7 @@ class DNSProvider(NameProvider):
         self._port = port
         self._name = FollowedName(address.host.rstrip("."), (A, AAAA), self._lookups, self._clock, random, self._heard)
 
-    def _names(self) -> Iterable[FollowedName[str]]:
+    def _hosts(self) -> Iterable[FollowedName[str]]:
         return (self._name,)
 
     def _refresh(self) -> None:

@@ -27,6 +27,10 @@ SAID = 3
 """Troubles that are told at a time; of more only how many there are."""
 
 
+PARTLY = "what is known of it stays, the rest is renewed"
+"""What follows from troubles that do not concern all."""
+
+
 class Place(NamedTuple):
     """A backend, as the DNS has it."""
 
@@ -74,8 +78,12 @@ class NameProvider(ABC):
         return self._standing.describe()
 
     @abstractmethod
+    def _hosts(self) -> Iterable[FollowedName[str]]:
+        """The names whose addresses are followed."""
+
     def _names(self) -> Iterable[FollowedName[str] | FollowedName[Service]]:
         """All names that are followed."""
+        return self._hosts()
 
     @abstractmethod
     def _found(self) -> Iterable[Place] | None:
@@ -127,7 +135,8 @@ class NameProvider(ABC):
             self._places = {place: (known or {}).get(place) or self._backend(place) for place in places}
             self._standing.changed()
         if troubles:
-            self._standing.failed(_inOneLine(troubles))
+            isPartly = any(host.isFound for host in self._hosts())
+            self._standing.failed(_inOneLine(troubles), PARTLY if isPartly and places is not None else "")
         elif places is not None:
             self._standing.worked()
         if isNew:

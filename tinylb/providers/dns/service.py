@@ -41,6 +41,9 @@ class SRVProvider(NameProvider):
         self._service = FollowedName(spelled.rstrip("."), (SRV,), self._lookups, self._clock, random, self._heard)
         self._servers: dict[str, FollowedName[str]] = {}
 
+    def _hosts(self) -> Iterable[FollowedName[str]]:
+        return tuple(self._servers.values())
+
     def _names(self) -> Iterable[FollowedName[str] | FollowedName[Service]]:
         return (self._service, *self._servers.values())
 

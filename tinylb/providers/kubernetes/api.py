@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-from twisted.internet.defer import Deferred, TimeoutError
+from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
@@ -122,7 +122,7 @@ class Api:
             )
         except TimeoutError:
             raise ApiError(f"{session.server}: no answer within {HEADERS:g} s") from None
-        except ApiError:
+        except (ApiError, CancelledError):
             raise
         except Exception:
             raise ApiError(f"{session.server}: {wording(Failure())}") from None
@@ -142,7 +142,8 @@ class Api:
             pass
         after = response.headers.getRawHeaders("Retry-After", [""])[0]
         message = f"{session.server}: HTTP {response.code}{said and ': ' + said}"
-        return ApiError(message, response.code, float(after) if after.isdigit() else 0.0)
+        isNumber = after.isascii() and after.isdecimal()
+        return ApiError(message, response.code, float(after) if isNumber else 0.0)
 
     async def _body(self, way: Line, session: Session, response: IResponse, most: int) -> bytes:
         body = Body(most)

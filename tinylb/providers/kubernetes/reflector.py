@@ -10,8 +10,9 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from tinylb.addresses import quote
 from tinylb.providers.kubernetes.access import AccessError
@@ -29,7 +30,14 @@ GRACE = 10.0
 """Seconds that a server may be late with the end of a watch. One that is silent longer hangs."""
 
 LASTING = 5.0
-"""Seconds after which a watch, though nothing happened, has shown that all is well."""
+"""Seconds that a watch has to last to show that all is well."""
+
+RELIST = 600.0
+"""Seconds after which all is listed anew, up to half as long again. A server whose data were restored from a backup may
+be behind the version that is known, and tell a watch nothing."""
+
+LONGEST_WISH = 60.0
+"""Seconds for which a server may ask to be left in peace."""
 
 PAGE = 50
 """Objects that a list gives at once."""
@@ -91,8 +99,11 @@ class Reflector:
         self._run: object = None
         self._going: Deferred[None] | None = None
         self._backoff = SHORTEST
-        # The collection's version that is known; empty before it is listed.
+        # Seconds for which the server has asked to be left in peace.
+        self._wish = 0.0
+        # The collection's version that is known; empty before it is listed. And when it is to be listed again.
         self._version = ""
+        self._stale = 0.0
 
     def start(self) -> None:
         """List, but not at once: the balancer that this feeds may be the way to the server, and has yet to listen."""
@@ -111,33 +122,34 @@ class Reflector:
         try:
             await self._sleep(0.0)
             while self._run is run:
-                await self._keepUpOnce(run)
+                try:
+                    if not self._version:
+                        await self._list(run)
+                    if self._run is run:
+                        await self._watch(run)
+                except CancelledError:
+                    raise
+                except Exception as error:
+                    if self._run is run:
+                        self._fail(error)
                 if self._run is run:
                     await self._pause()
         except CancelledError:
             pass
 
-    async def _keepUpOnce(self, run: object) -> None:
-        """Until something is in the way, or has come to its end."""
-        try:
-            if not self._version:
-                await self._list(run)
-            if self._run is run:
-                await self._watch(run)
-        except CancelledError:
-            raise
-        except Gone:
-            self._version = ""
-        except StreamBroken as error:
+    def _fail(self, error: Exception) -> None:
+        if isinstance(error, StreamBroken):
             if self._backoff > SHORTEST:  # not the first in a row
                 self._collection.failed(str(error))
-        except (ApiError, AccessError, UnexpectedSlice) as error:
-            self._version = ""
-            self._backoff = max(self._backoff, getattr(error, "retryAfter", 0.0))
+            return
+        self._version = ""
+        if isinstance(error, Gone):
+            return
+        if isinstance(error, (ApiError, AccessError, UnexpectedSlice)):
+            self._wish = getattr(error, "retryAfter", 0.0)
             self._collection.failed(str(error))
-        except Exception as error:
-            self._version = ""
-            self._log.failure("A collection could not be kept up with")
+        else:
+            self._log.failure("A collection could not be kept up with", failure=Failure(error))
             self._collection.failed(f"{type(error).__name__}: {error}")
 
     async def _list(self, run: object) -> None:
@@ -155,6 +167,7 @@ class Reflector:
                 break
         if self._run is run:
             self._version = version
+            self._stale = self._clock.seconds() + RELIST * (1 + self._random() / 2)
             self._collection.listed(objects)
 
     async def _watch(self, run: object) -> None:
@@ -166,14 +179,26 @@ class Reflector:
             "resourceVersion": self._version,
             "timeoutSeconds": str(int(seconds)),
         }
-        began = self._clock.seconds()
+        lasting: list[IDelayedCall] = []
+
+        def began() -> None:
+            lasting.append(self._clock.callLater(LASTING, self._calm))
+
         try:
-            await self._api.stream(self._path, parameters, self._collection.worked, self._event, seconds + GRACE)
+            await self._api.stream(self._path, parameters, began, self._event, seconds + GRACE)
         except ApiError as error:
             raise _goneOr(error) from None
         finally:
-            if self._clock.seconds() - began > LASTING:
-                self._backoff = SHORTEST
+            for call in lasting:
+                if call.active():
+                    call.cancel()
+        if self._run is run and self._clock.seconds() >= self._stale:
+            self._version = ""
+
+    def _calm(self) -> None:
+        """All is well."""
+        self._backoff = SHORTEST
+        self._collection.worked()
 
     def _event(self, line: bytes) -> None:
         event = _readEvent(line)
@@ -183,12 +208,13 @@ class Reflector:
         version = (thing.get("metadata") or {}).get("resourceVersion")
         if isinstance(version, str) and version:
             self._version = version
-        self._backoff = SHORTEST
         if kind in ("ADDED", "MODIFIED", "DELETED"):
             self._collection.changed(kind, thing)
 
     async def _pause(self) -> None:
-        await self._sleep(self._backoff * (1 - self._random() / 2))
+        wish, self._wish = min(self._wish, LONGEST_WISH), 0.0
+        jitter = self._random() / 2
+        await self._sleep(max(self._backoff * (1 - jitter), wish * (1 + jitter)))
         self._backoff = min(self._backoff * 2, LONGEST)
 
     def _sleep(self, seconds: float) -> Deferred[None]:
