@@ -105,8 +105,8 @@ class IProbe(Interface):
 
     def anyAnswers(backends: Iterable[IBackend]) -> Deferred[bool]:
         """
-        @return: a L{Deferred} that fires with whether one of the backends, at least, accepts connections; after some
-            seconds at the latest. It never fails by itself, and may be cancelled.
+        @return: a L{Deferred} that fires with whether one of the backends, at least, accepts connections; within
+            seconds, or some more where there are many. It never fails by itself, and may be cancelled.
         """
 
 

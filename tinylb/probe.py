@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import random as systemRandom
+from collections.abc import Callable, Iterable
 
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IDelayedCall, IProtocol, IReactorTime
@@ -13,27 +14,37 @@ from tinylb.interfaces import IBackend, IProbe
 from tinylb.reach import Reach
 
 PATIENCE = 3.0
-"""Seconds after which a backend that has not answered is taken for one that does not."""
+"""Seconds after which a backend that has not answered is taken for one that does not; a lost SYN is sent again after
+one."""
+
+AT_ONCE = 8
+"""Backends that are asked at a time."""
 
 
 @implementer(IProbe)
 class ConnectProbe:
     """
-    Connects to all of them at once, and takes the first connection for a yes.
+    Connects to a few of them at a time, and takes the first connection for a yes.
 
     @param clock: monotonic.
-    @param patience: seconds; a lost SYN is sent again after one.
+    @param random: gives numbers in [0, 1); who is asked first.
     """
 
-    def __init__(self, clock: IReactorTime, patience: float = PATIENCE) -> None:
+    def __init__(self, clock: IReactorTime, random: Callable[[], float] = systemRandom.random) -> None:
         self._clock = clock
-        self._patience = patience
+        self._random = random
 
     def anyAnswers(self, backends: Iterable[IBackend]) -> Deferred[bool]:
-        """See L{IProbe.anyAnswers}."""
-        asking = _Asking(backends)
-        asking.start(self._clock.callLater(self._patience, asking.conclude, False))
-        return asking.result
+        """See L{IProbe.anyAnswers}. For each eight of them it may take three seconds."""
+        return Deferred.fromCoroutine(self._ask(sorted(backends, key=lambda _: self._random())))
+
+    async def _ask(self, backends: list[IBackend]) -> bool:
+        for first in range(0, len(backends), AT_ONCE):
+            asking = _Asking(backends[first : first + AT_ONCE])
+            asking.start(self._clock.callLater(PATIENCE, asking.conclude, False))
+            if await asking.result:
+                return True
+        return False
 
 
 class _Visits(Factory):
@@ -58,8 +69,6 @@ class _Asking:
         self._connecting = [maybeDeferred(way.connect, _Visits()) for way in self._ways]
         for connecting in self._connecting:
             connecting.addCallbacks(lambda _: self.conclude(True), lambda _: self._failed())
-        if not self._ways:
-            self.conclude(False)
 
     def conclude(self, answer: bool) -> None:
         """The first answer counts."""

@@ -1,6 +1,6 @@
 """
 What becomes of a list that turns empty. A stopping API server really empties the list of them all for some seconds, and
-whoever believed it would lose the control plane.
+so does one that has just started; whoever believed it would lose the control plane.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from twisted.python.failure import Failure
 from tinylb.backends import BackendSet
 from tinylb.interfaces import IProbe
 
-INTERVAL = 2.0
-"""Seconds from one question to the next."""
+SHORTEST, LONGEST = 2.0, 30.0
+"""Seconds from one question to the next, at first and at the most; up to half of it less, so that many do not come
+together."""
 
 
 class State(Enum):
@@ -26,44 +27,57 @@ class State(Enum):
     ASKING = "asking"  # whether anybody who was known answers
     WAITING = "waiting"  # before that is asked again
     CONFIRMING = "confirming"  # nobody answers: what does the source say now?
+    VERIFYING = "verifying"  # it says the same, but perhaps through one of those who have not answered before
 
 
 class Doubt:
     """
-    While anybody who was known answers, the list is not believed. When nobody does, the source is asked again; what it
-    says then counts. If it cannot be asked, since who was known were the way to it, they stay the only hope.
+    While anybody who was known answers, the list is not believed. When nobody does, the source is asked again, and then
+    they are once more: if the source still names nobody, and still nobody answers, it is believed. If it cannot be
+    asked, since who was known were the way to it, they stay the only hope.
 
     @param clock: monotonic.
-    @param confirm: asks the source again.
+    @param random: gives numbers in [0, 1), for jitter.
+    @param confirm: asks the source again, soon.
+    @param believe: called when the source is right.
     """
 
-    def __init__(self, clock: IReactorTime, probe: IProbe, confirm: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        clock: IReactorTime,
+        random: Callable[[], float],
+        probe: IProbe,
+        confirm: Callable[[], None],
+        believe: Callable[[], None],
+    ) -> None:
         self._clock = clock
+        self._random = random
         self._probe = probe
         self._confirm = confirm
+        self._believe = believe
         self._known = BackendSet()
         self._state = State.NONE
+        self._interval = SHORTEST
         self._asking: Deferred[None] | None = None
         self._call: IDelayedCall | None = None
 
-    @property
-    def isDoubting(self) -> bool:
-        """Whether the source is not believed at present."""
-        return self._state is not State.NONE
-
-    def isBelieved(self, known: BackendSet) -> bool:
+    def listedNobody(self, known: BackendSet) -> None:
         """
-        The source says that there is nobody.
+        The source was asked, and names nobody.
 
         @param known: who was there before.
         """
-        if not known or self._state is State.CONFIRMING:
-            self.end()
-            return True
+        if self._state is State.CONFIRMING:
+            self._ask(State.VERIFYING)
+        else:
+            self.begin(known)
+
+    def begin(self, known: BackendSet) -> None:
+        """The same; but that is what is left after a change, and not an answer."""
         if self._state is State.NONE:
             self._known = known
-            self._ask()
-        return False
+            self._interval = SHORTEST
+            self._ask(State.ASKING)
 
     def notConfirmed(self) -> None:
         """The source could not be asked."""
@@ -80,8 +94,8 @@ class Doubt:
         if asking is not None:
             asking.cancel()
 
-    def _ask(self) -> None:
-        self._state = State.ASKING
+    def _ask(self, state: State) -> None:
+        self._state = state
         self._call = None
         self._asking = asking = self._probe.anyAnswers(self._known.values()).addCallback(self._answered)
         asking.addErrback(Failure.trap, CancelledError)
@@ -90,10 +104,14 @@ class Doubt:
         self._asking = None
         if doesAny:
             self._wait()
-        else:
+        elif self._state is State.ASKING:
             self._state = State.CONFIRMING
             self._confirm()
+        else:
+            self.end()
+            self._believe()
 
     def _wait(self) -> None:
         self._state = State.WAITING
-        self._call = self._clock.callLater(INTERVAL, self._ask)
+        self._call = self._clock.callLater(self._interval * (1 - self._random() / 2), self._ask, State.ASKING)
+        self._interval = min(self._interval * 2, LONGEST)

@@ -68,13 +68,16 @@ class KubernetesProvider:
         self._standing = Standing(self._log, f"kubernetes {self._service} by {access.name}")
         self._value: Value[BackendSet] = Value(onWatched=self._start, onUnwatched=self._stop)
         self._slices = Slices(self._service)
-        self._backends = BackendSet()
-        self._endpoints: dict[HostPort, bool] | None = None
+        self._inForce = BackendSet()
+        self._named = BackendSet()
+        self._made: dict[tuple[HostPort, bool], TCPBackend] = {}
+        self._hasAnswered = False
         self._settling: IDelayedCall | None = None
         self._trouble: str | None = None
         self._lack: str | None = None
         self._consequence = ""
-        self._doubt = Doubt(self._clock, probe or ConnectProbe(self._clock), self._listAnew)
+        probe = probe or ConnectProbe(self._clock, random)
+        self._doubt = Doubt(self._clock, random, probe, self._listAnew, self._believe)
         self._reflector = Reflector(
             Api(reactor, self._clock, access),
             self._clock,
@@ -90,8 +93,8 @@ class KubernetesProvider:
 
     def expect(self, backends: BackendSet) -> None:
         """See L{IExpecting.expect}."""
-        if self._endpoints is None:
-            self._backends = backends
+        if not self._hasAnswered:
+            self._inForce = self._named = backends
 
     def describe(self) -> dict[str, str | None]:
         """See L{IDescribed.describe}."""
@@ -101,7 +104,7 @@ class KubernetesProvider:
     def listed(self, objects: list[Any]) -> None:
         """See L{Collection <tinylb.providers.kubernetes.reflector.Collection>}."""
         self._slices.replace(objects)
-        self._take()
+        self._take(self._doubt.listedNobody)
 
     def changed(self, kind: str, thing: Any) -> None:
         """See L{Collection <tinylb.providers.kubernetes.reflector.Collection>}."""
@@ -110,13 +113,16 @@ class KubernetesProvider:
         else:
             self._slices.put(thing)
         if self._settling is None:
-            self._settling = self._clock.callLater(SETTLE, self._take)
+            self._settling = self._clock.callLater(SETTLE, self._take, self._doubt.begin)
 
     def failed(self, error: str) -> None:
         """See L{Collection <tinylb.providers.kubernetes.reflector.Collection>}."""
         self._trouble = error
         self._report()
         self._doubt.notConfirmed()
+        if self._hasAnswered and self._named and not self._inForce:
+            # Whoever said that there is nobody cannot be asked any more; perhaps they were the way to him.
+            self._publish(self._named)
 
     def worked(self) -> None:
         """See L{Collection <tinylb.providers.kubernetes.reflector.Collection>}."""
@@ -134,27 +140,40 @@ class KubernetesProvider:
         release(self._clock)
 
     def _listAnew(self) -> None:
-        self._reflector.stop()
-        self._reflector.start()
+        self._cancelSettling()
+        self._reflector.relist()
 
     def _cancelSettling(self) -> None:
         settling, self._settling = self._settling, None
         if settling is not None and settling.active():
             settling.cancel()
 
-    def _take(self) -> None:
+    def _take(self, doubt: Callable[[BackendSet], None]) -> None:
+        """
+        @param doubt: begins to doubt, or goes on with it.
+        """
         self._cancelSettling()
         endpoints = self._slices.endpoints()
         self._lack = self._whatIsLacking(endpoints)
         self._consequence = "no new connections go there"
         if endpoints:
             self._doubt.end()
-        isBelieved = bool(endpoints) or self._doubt.isBelieved(self._backends)
-        if not isBelieved:
-            known = counted(len(self._backends), "known backend")
+            self._named = self._backendsAt(endpoints)
+            self._publish(self._named)
+            self._report()
+        elif self._inForce:
+            known = counted(len(self._inForce), "known backend")
             self._consequence = f"that is not believed while one of {known} answers"
-        elif endpoints != self._endpoints:
-            self._publish(endpoints)
+            self._report()
+            doubt(self._inForce)
+        else:
+            self._believe()
+
+    def _believe(self) -> None:
+        if self._inForce:
+            self._lack = f"{self._lack}, and nobody who was known answers"
+        self._consequence = "no new connections go there"
+        self._publish(BackendSet())
         self._report()
 
     def _report(self) -> None:
@@ -166,20 +185,21 @@ class KubernetesProvider:
         else:
             self._standing.worked()
 
-    def _publish(self, endpoints: dict[HostPort, bool]) -> None:
+    def _publish(self, backends: BackendSet) -> None:
+        isNew = backends.members != self._inForce.members or not self._hasAnswered
+        self._hasAnswered, self._inForce = True, backends
+        if isNew:
+            self._standing.changed()
+            self._value.set(backends)
+
+    def _backendsAt(self, endpoints: dict[HostPort, bool]) -> BackendSet:
         """Backends that stay as they were stay the same objects."""
-        former, self._endpoints = self._endpoints or {}, endpoints
-        self._backends = BackendSet(
-            (
-                str(where),
-                self._backends[str(where)]
-                if former.get(where) is isUsable
-                else TCPBackend(self._reactor, where.host, where.port, draining=not isUsable),
-            )
+        self._made = {
+            (where, isUsable): self._made.get((where, isUsable))
+            or TCPBackend(self._reactor, where.host, where.port, draining=not isUsable)
             for where, isUsable in endpoints.items()
-        )
-        self._standing.changed()
-        self._value.set(self._backends)
+        }
+        return BackendSet({backend.target: backend for backend in self._made.values()})
 
     def _whatIsLacking(self, endpoints: dict[HostPort, bool]) -> str | None:
         if any(endpoints.values()):

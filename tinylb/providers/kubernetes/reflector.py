@@ -98,6 +98,7 @@ class Reflector:
         self._collection = collection
         self._run: object = None
         self._going: Deferred[None] | None = None
+        self._watching: Deferred[None] | None = None
         self._backoff = SHORTEST
         # Seconds for which the server has asked to be left in peace.
         self._wish = 0.0
@@ -117,6 +118,12 @@ class Reflector:
         going, self._going = self._going, None
         if going is not None:
             going.cancel()
+
+    def relist(self) -> None:
+        """List anew: soon, or when the pause is over that a failure has made."""
+        self._version = ""
+        if self._watching is not None:
+            self._watching.cancel()
 
     async def _keepUp(self, run: object) -> None:
         try:
@@ -184,11 +191,16 @@ class Reflector:
         def began() -> None:
             lasting.append(self._clock.callLater(LASTING, self._calm))
 
+        self._watching = watching = self._api.stream(self._path, parameters, began, self._event, seconds + GRACE)
         try:
-            await self._api.stream(self._path, parameters, began, self._event, seconds + GRACE)
+            await watching
         except ApiError as error:
             raise _goneOr(error) from None
+        except CancelledError:
+            if self._run is not run:
+                raise
         finally:
+            self._watching = None
             for call in lasting:
                 if call.active():
                     call.cancel()
