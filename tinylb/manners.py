@@ -11,7 +11,8 @@ from tinylb.ranking import Candidate
 from tinylb.room import Room
 from tinylb.selection import Selection
 
-# So many attempt delays does a client wait for a backend that may be well, before it tries one that is known not to be.
+# So many attempt delays does a client wait for a backend that may be well, before it tries one that is known not to be,
+# or one that only stands by.
 RELUCTANCE = 5
 # So many for a backend that another client is trying already.
 MANNERS = 2
@@ -64,10 +65,14 @@ class Manners:
         )
 
     def _isAcceptable(self, candidate: Candidate, attempts: Attempts) -> bool:
-        """A backend that says no may be faster than one that is well."""
-        if not candidate.isLastResort:
-            return True
-        return all(each.candidate.isLastResort or self._hasWaited(each, RELUCTANCE) for each in attempts)
+        """Who says no may be faster than one that is well, and who stands by may be nearer."""
+        return all(
+            not _isPreferred(each.candidate, candidate) or self._hasWaited(each, RELUCTANCE) for each in attempts
+        )
 
     def _hasWaited(self, attempt: Attempt, delays: int) -> bool:
         return self._clock.seconds() - attempt.started >= min(delays * self._attemptDelay, self._longest)
+
+
+def _isPreferred(one: Candidate, other: Candidate) -> bool:
+    return (one.isLastResort, one.isStandby) < (other.isLastResort, other.isStandby)

@@ -23,10 +23,11 @@ class Candidate:
     A member of the set as dialer and policy see it, with what lives at its target.
 
     @ivar isLastResort: whether it is known not to serve: not ready, or dead.
+    @ivar isStandby: whether it only stands by; see L{IStandby <tinylb.interfaces.IStandby>}.
     @ivar passedOver: see L{tinylb.events.BackendPicked}.
     """
 
-    __slots__ = ("backend", "id", "isLastResort", "passedOver", "record", "target", "weight")
+    __slots__ = ("backend", "id", "isLastResort", "isStandby", "passedOver", "record", "target", "weight")
 
     def __init__(
         self, member: Member, backend: IBackend, record: Record, isLastResort: bool, passedOver: Reasons
@@ -34,6 +35,7 @@ class Candidate:
         self.id = member.id
         self.target = member.target
         self.weight = member.weight
+        self.isStandby = member.isStandby
         self.backend = backend
         self.record = record
         self.isLastResort = isLastResort

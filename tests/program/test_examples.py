@@ -50,6 +50,18 @@ class Examples:
         backends.waitFor("Listening")
         return backends
 
+    def withdraw(self, id: str) -> str:
+        """
+        Take a backend out of the backends file.
+
+        @return: what was in the file.
+        """
+        file = self.folder / "backends.json"
+        content = file.read_text()
+        lines = [line for line in content.splitlines() if id not in line]
+        file.write_text("\n".join(lines).replace(",\n}", "\n}"))
+        return content
+
     def get(self, port: int, path: str = "/", method: str = "GET") -> str:
         """The body of a web page, or nothing when the connection ends without one."""
         with closing(self.connect(port, path, method)) as client:
@@ -128,13 +140,10 @@ def test_demo(stage: Stage, examples: Examples) -> None:
     while stream.line():
         pass  # the head
     id = stream.line().removeprefix("Hello from ")
-    file = examples.folder / "backends.json"
-    content = file.read_text()
-    lines = [line for line in content.splitlines() if id not in line]
-    file.write_text("\n".join(lines).replace(",\n}", "\n}"))
+    content = examples.withdraw(id)
     assert stream.ending() == "reset"
     assert {examples.get(6443) for _ in range(4)} == greetings("cp-1", "cp-2", "cp-3") - greetings(id)
-    file.write_text(content)
+    (examples.folder / "backends.json").write_text(content)
     demo.waitFor(f"Backend set 3: .*added {id}=")
     assert {examples.get(6443) for _ in range(3)} == greetings("cp-1", "cp-2", "cp-3")
     assert demo.stop(signal.SIGINT) == 0
@@ -221,3 +230,34 @@ def test_ownProvider(examples: Examples) -> None:
     provider.waitFor("Backend set .*: 0 backends", count=2)
     assert provider.stop() == 0
     assert "Traceback" not in provider.output
+
+
+def test_clientService(examples: Examples) -> None:
+    """A client stays connected: to another backend when its own leaves the file, and when the others come back."""
+    backends = examples.backends()
+    client = examples.python("client_service.py")
+    id = client.waitFor(r"^Hello from (cp-\d)$")[1]
+    examples.withdraw(id)
+    client.waitFor("has ended: .*target-removed")
+    client.waitFor(f"^Hello from (?!{id})cp-")
+    backends.stop()
+    client.waitFor("has ended", count=2)
+    examples.backends()
+    client.waitFor("^HTTP/1", count=3)
+    assert client.stop() == 0
+    assert client.stderr == []
+
+
+def test_agent(examples: Examples) -> None:
+    """Requests take turns over the backends, say so when nobody can be reached, and are answered again after that."""
+    backends = examples.backends()
+    agent = examples.python("agent.py")
+    for id in ("cp-1", "cp-2", "cp-3"):
+        agent.waitFor(f"^Hello from {id}$")
+    backends.stop()
+    agent.waitFor("^Nobody can be reached: .*connection refused")
+    answers = agent.count("^Hello")
+    examples.backends()
+    agent.waitFor("^Hello", count=answers + 3)
+    assert agent.stop(signal.SIGINT) == 0
+    assert agent.stderr == []

@@ -27,7 +27,7 @@ class Datagrams:
     the latter from epoll, and writes a line to the log for each of them.
 
     @param understand: makes an answer of what has come, or L{None}: it may be somebody's who guesses.
-    @ivar answered: fires with the answer.
+    @ivar answered: fires with the answer. Whoever waits for it closes the socket then, so that nothing comes after it.
     @raise OSError: when the server cannot be asked.
     """
 
@@ -67,7 +67,7 @@ class Datagrams:
             self._fail(error.errno)
             return
         answer = self._understand(data)
-        if answer is not None and not self.answered.called:
+        if answer is not None:
             self.answered.callback(answer)
 
     def connectionLost(self, reason: Failure) -> None:
@@ -79,8 +79,6 @@ class Datagrams:
         return "dns"
 
     def _fail(self, number: int | None) -> None:
-        if self.answered.called:
-            return
         if number == errno.ECONNREFUSED:
             self.answered.errback(NoAnswer("is not there (connection refused)"))
         else:

@@ -100,9 +100,13 @@ class FollowedName(Generic[T]):
         return any(question.answer.records for question in self._questions if question.answer and not question.failure)
 
     def start(self) -> None:
-        """Ask, and ask again."""
-        self._backoff = FIRST_BACKOFF
-        self._ask()
+        """Ask, and ask again. What is known from before, and holds still, is not asked for yet."""
+        self._backoff = self._wait = FIRST_BACKOFF
+        due = self._due()
+        if None in (question.found for question in self._questions) or not self.isFound or due <= self._clock.seconds():
+            self._ask()
+        else:
+            self._schedule(due)
 
     def stop(self) -> None:
         """Ask no more. What is known is kept."""

@@ -125,7 +125,10 @@ class Api:
         except (ApiError, CancelledError):
             raise
         except Exception:
+            if way.isExcessive:
+                raise ApiError(f"{session.server}: it says too much before its answer") from None
             raise ApiError(f"{session.server}: {wording(Failure())}") from None
+        way.isAnswered = True
         if response.code != 200:
             raise await self._refusal(way, session, response)
         return IResponse(response)

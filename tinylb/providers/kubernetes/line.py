@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlsplit
 
+from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import wrapClientTLS
 from twisted.internet.error import ConnectionDone, ConnectionLost
-from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClientEndpoint
+from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.python.failure import Failure
 from twisted.web.client import URI
 from twisted.web.iweb import IAgentEndpointFactory
@@ -22,25 +24,44 @@ from tinylb.providers.kubernetes.way import Session
 from tinylb.reach import Reach
 from tinylb.sockets import probe, socketOf
 
+MOST = 16 * 1024
+"""Bytes that a server may say before its answer begins. Agent would read headers without an end, and log each interim
+answer."""
 
-@implementer(IAgentEndpointFactory)
+
+@implementer(IAgentEndpointFactory, IStreamClientEndpoint)
 class Line:
-    """Gives an agent its endpoint, and ends whatever has come of that."""
+    """
+    Gives an agent its endpoint, and ends whatever has come of that.
+
+    @ivar isAnswered: whether the answer has begun; to be set by whoever sees it.
+    @ivar isExcessive: whether the server has said too much before that.
+    """
 
     def __init__(self, reactor: Any, session: Session) -> None:
-        self._session = session
+        self.isAnswered = False
+        self.isExcessive = False
         url = urlsplit(session.server)
         try:
             backend = TCPBackend(reactor, url.hostname or "", url.port or (80 if session.tls is None else 443))
         except (InvalidAddress, ValueError) as error:
             raise ApiError(f"{session.server}: {error}") from None
         self._reach = Reach(backend)
+        tls = session.tls
+        self._endpoint: IStreamClientEndpoint = self._reach if tls is None else wrapClientTLS(tls, self._reach)
 
     def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:
-        """See L{IAgentEndpointFactory <twisted.web.iweb.IAgentEndpointFactory>}."""
-        tls = self._session.tls
-        endpoint: IStreamClientEndpoint = self._reach if tls is None else wrapClientTLS(tls, self._reach)
-        return endpoint
+        """See L{IAgentEndpointFactory}."""
+        return self
+
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
+        """See L{IStreamClientEndpoint.connect}."""
+        return self._endpoint.connect(_Counted(self, protocolFactory)).addCallback(_within)
+
+    def exceed(self) -> None:
+        """The server has said too much."""
+        self.isExcessive = True
+        self.close()
 
     def probe(self, keepalive: float) -> None:
         """Let the kernel find out whether the peer is still there."""
@@ -51,6 +72,38 @@ class Line:
     def close(self) -> None:
         """Whatever is left of the connection goes at once."""
         self._reach.close()
+
+
+class _Counting(ProtocolWrapper):
+    """Counts what comes before the answer."""
+
+    factory: _Counted
+    heard = 0
+
+    def dataReceived(self, data: bytes) -> None:
+        """See L{IProtocol.dataReceived <twisted.internet.interfaces.IProtocol.dataReceived>}."""
+        line = self.factory.line
+        if not line.isAnswered:
+            self.heard += len(data)
+            if self.heard > MOST:
+                line.exceed()
+                return
+        super().dataReceived(data)  # type: ignore[no-untyped-call]
+
+
+class _Counted(WrappingFactory):
+    protocol = _Counting
+    noisy = False
+
+    def __init__(self, line: Line, factory: IProtocolFactory) -> None:
+        super().__init__(factory)  # type: ignore[no-untyped-call]
+        self.line = line
+
+
+def _within(protocol: IProtocol) -> IProtocol:
+    """Agent speaks to what it has built."""
+    assert isinstance(protocol, _Counting), "the factory has built it"
+    return IProtocol(protocol.wrappedProtocol)
 
 
 def wording(failure: Failure) -> str:

@@ -6,8 +6,10 @@ import random as systemRandom
 from collections.abc import Callable
 from typing import Any
 
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from tinylb.addresses import HostPort
@@ -76,8 +78,9 @@ class KubernetesProvider:
         self._trouble: str | None = None
         self._lack: str | None = None
         self._consequence = ""
-        probe = probe or ConnectProbe(self._clock, random)
-        self._doubt = Doubt(self._clock, random, probe, self._listAnew, self._believe)
+        self._reviving: Deferred[None] | None = None
+        self._probe = probe or ConnectProbe(self._clock, random)
+        self._doubt = Doubt(self._clock, random, self._probe, self._listAnew, self._believe)
         self._reflector = Reflector(
             Api(reactor, self._clock, access),
             self._clock,
@@ -120,9 +123,9 @@ class KubernetesProvider:
         self._trouble = error
         self._report()
         self._doubt.notConfirmed()
-        if self._hasAnswered and self._named and not self._inForce:
-            # Whoever said that there is nobody cannot be asked any more; perhaps they were the way to him.
-            self._publish(self._named)
+        if self._hasAnswered and self._named and not self._inForce and self._reviving is None:
+            self._reviving = reviving = self._probe.anyAnswers(self._named.values()).addCallback(self._revive)
+            reviving.addErrback(Failure.trap, CancelledError)
 
     def worked(self) -> None:
         """See L{Collection <tinylb.providers.kubernetes.reflector.Collection>}."""
@@ -136,12 +139,18 @@ class KubernetesProvider:
         self._reflector.stop()
         self._doubt.end()
         self._cancelSettling()
+        self._cancelReviving()
         self._access.close()
         release(self._clock)
 
     def _listAnew(self) -> None:
         self._cancelSettling()
         self._reflector.relist()
+
+    def _cancelReviving(self) -> None:
+        reviving, self._reviving = self._reviving, None
+        if reviving is not None:
+            reviving.cancel()
 
     def _cancelSettling(self) -> None:
         settling, self._settling = self._settling, None
@@ -153,6 +162,7 @@ class KubernetesProvider:
         @param doubt: begins to doubt, or goes on with it.
         """
         self._cancelSettling()
+        self._cancelReviving()
         endpoints = self._slices.endpoints()
         self._lack = self._whatIsLacking(endpoints)
         self._consequence = "no new connections go there"
@@ -168,6 +178,12 @@ class KubernetesProvider:
             doubt(self._inForce)
         else:
             self._believe()
+
+    def _revive(self, doesAny: bool) -> None:
+        """Whoever said that there is nobody cannot be asked any more. Perhaps those who answer are the way to him."""
+        self._reviving = None
+        if doesAny:
+            self._publish(self._named)
 
     def _believe(self) -> None:
         if self._inForce:

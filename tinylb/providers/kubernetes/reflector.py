@@ -42,6 +42,9 @@ LONGEST_WISH = 60.0
 PAGE = 50
 """Objects that a list gives at once."""
 
+MOST_PAGES = 200
+"""A list of more does not end."""
+
 
 class Gone(Exception):
     """The server has forgotten what has changed since: HTTP's status 410."""
@@ -107,9 +110,11 @@ class Reflector:
         self._stale = 0.0
 
     def start(self) -> None:
-        """List, but not at once: the balancer that this feeds may be the way to the server, and has yet to listen."""
+        """
+        Go on from what is known, if that is not long ago. Not at once: the balancer that this feeds may be the way to
+        the server, and has yet to listen.
+        """
         self._run = run = object()
-        self._version = ""
         self._going = Deferred.fromCoroutine(self._keepUp(run))
 
     def stop(self) -> None:
@@ -130,9 +135,9 @@ class Reflector:
             await self._sleep(0.0)
             while self._run is run:
                 try:
-                    if not self._version:
+                    if not self._version or self._clock.seconds() >= self._stale:
                         await self._list(run)
-                    if self._run is run:
+                    if self._run is run and self._version:
                         await self._watch(run)
                 except CancelledError:
                     raise
@@ -160,9 +165,10 @@ class Reflector:
             self._collection.failed(f"{type(error).__name__}: {error}")
 
     async def _list(self, run: object) -> None:
+        self._version = ""
         objects: list[Any] = []
         page = ""
-        while True:
+        for _ in range(MOST_PAGES):
             more = {"limit": str(PAGE), "continue": page} if page else {"limit": str(PAGE)}
             try:
                 answer = await self._api.get(self._path, {**self._parameters, **more})
@@ -172,6 +178,8 @@ class Reflector:
             objects += items
             if not page:
                 break
+        else:
+            raise ApiError("the list does not end")
         if self._run is run:
             self._version = version
             self._stale = self._clock.seconds() + RELIST * (1 + self._random() / 2)
@@ -194,18 +202,17 @@ class Reflector:
         self._watching = watching = self._api.stream(self._path, parameters, began, self._event, seconds + GRACE)
         try:
             await watching
-        except ApiError as error:
-            raise _goneOr(error) from None
-        except CancelledError:
-            if self._run is not run:
-                raise
+            if not lasting or lasting[0].active():
+                raise StreamBroken("the server ends a watch at once")
+        except Exception as error:
+            if self._run is run and not self._version:
+                return  # ended by ourselves, whatever Agent makes of that
+            raise (_goneOr(error) if isinstance(error, ApiError) else error) from None
         finally:
             self._watching = None
             for call in lasting:
                 if call.active():
                     call.cancel()
-        if self._run is run and self._clock.seconds() >= self._stale:
-            self._version = ""
 
     def _calm(self) -> None:
         """All is well."""

@@ -1,0 +1,48 @@
+"""
+A client that stays connected, with no socket between it and its backend: Twisted's ClientService over a balanced
+endpoint. With examples/demo_backends.py running in another terminal:
+
+    python examples/client_service.py
+
+It prints what a backend streams. Delete the line of that backend in examples/backends.json, and save; or stop the
+backends, and start them again. It goes on with another one.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from twisted.application.internet import ClientService
+from twisted.internet.defer import Deferred
+from twisted.internet.protocol import Factory, connectionDone
+from twisted.internet.task import react
+from twisted.protocols.basic import LineOnlyReceiver
+from twisted.python.failure import Failure
+
+from tinylb import BalancedEndpoint, FileProvider
+
+
+class Reader(LineOnlyReceiver):
+    """Asks for a stream, and prints each line of it."""
+
+    delimiter = b"\n"
+
+    def connectionMade(self) -> None:
+        assert self.transport is not None
+        self.transport.write(b"GET /stream HTTP/1.0\r\n\r\n")
+
+    def lineReceived(self, line: bytes) -> None:
+        print(line.decode())
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        print("The connection has ended:", reason.getErrorMessage())
+
+
+async def main(reactor: Any) -> None:
+    provider = FileProvider(reactor, Path(__file__).with_name("backends.json"))
+    service = ClientService(BalancedEndpoint(reactor, provider), Factory.forProtocol(Reader))
+    service.startService()
+    reactor.addSystemEventTrigger("before", "shutdown", service.stopService)
+    await Deferred()
+
+
+react(main)

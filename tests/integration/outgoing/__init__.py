@@ -1,0 +1,1 @@
+"""Balanced endpoints on real sockets, used by what Twisted's authors use endpoints with."""
