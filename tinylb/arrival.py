@@ -10,7 +10,6 @@ from twisted.internet.interfaces import IAddress
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from tinylb.attempt import abandon
 from tinylb.dial import Dial
 from tinylb.dialer import Dialer
 from tinylb.ends import NOBODY, Backlog, End, EndState
@@ -18,7 +17,7 @@ from tinylb.events import CloseReason
 from tinylb.failures import DialError
 from tinylb.pair import Pair, PairRules
 from tinylb.search import Connected
-from tinylb.transports import SocketTransport
+from tinylb.transports import SocketTransport, abandon
 
 _NO_ATTEMPT = DialError((), 0)
 

@@ -95,10 +95,3 @@ class Attempt:
             return False
         dial.moveOn(self, isGone=reason is CloseReason.TARGET_REMOVED)
         return True
-
-
-def abandon(protocol: IProtocol | None) -> None:
-    """Reset a connection that nobody wants any more; it has not carried a byte. Some transports can only be closed."""
-    transport = getattr(protocol, "transport", None)
-    if transport is not None:
-        getattr(transport, "abortConnection", transport.loseConnection)()

@@ -6,11 +6,12 @@ from twisted.internet.defer import maybeDeferred
 from twisted.internet.interfaces import IAddress, IDelayedCall, IProtocol, IProtocolFactory
 from twisted.python.failure import Failure
 
-from tinylb.attempt import Attempt, State, abandon
+from tinylb.attempt import Attempt, State
 from tinylb.events import SILENT, BackendPicked, BackendRecovered, DialFailed, DialFailure
 from tinylb.failures import AllFailed, DialCancelled, DialTimeout, NoBackends, explain
 from tinylb.ranking import Candidate
 from tinylb.search import Connected, DialRules, Seeker
+from tinylb.transports import abandon
 
 # RFC 8305 puts no bound on attempts that wait side by side. Here the one that has waited longest is
 # given up for the next, so that a client costs few descriptors and still reaches the last backend.

@@ -75,4 +75,5 @@ class Manners:
 
 
 def _isPreferred(one: Candidate, other: Candidate) -> bool:
-    return (one.isLastResort, one.isStandby) < (other.isLastResort, other.isStandby)
+    standsBehind = other.isStandby and other.tier > one.tier
+    return not one.isLastResort and (other.isLastResort or standsBehind)

@@ -23,11 +23,11 @@ from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import directlyProvides
 
-from tinylb.attempt import abandon
 from tinylb.dialer import Dialer
 from tinylb.events import CloseReason
 from tinylb.registry import Registry
 from tinylb.search import Connected
+from tinylb.transports import abandon
 
 # What a transport may ask of a protocol beside the ordinary: as much of it as the application's own provides.
 _MORE = (IHalfCloseableProtocol, IFileDescriptorReceiver, IHandshakeListener)

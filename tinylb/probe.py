@@ -6,8 +6,9 @@ import random as systemRandom
 from collections.abc import Callable, Iterable
 
 from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.internet.interfaces import IDelayedCall, IProtocol, IReactorTime
-from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.interfaces import IAddress, IDelayedCall, IProtocol, IReactorTime
+from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from tinylb.interfaces import IBackend, IProbe
@@ -17,6 +18,9 @@ PATIENCE = 3.0
 """Seconds after which a backend that has not answered is taken for one that does not; a lost SYN is sent again after
 one."""
 
+HOLD = 0.1
+"""Seconds that a connection has to last."""
+
 AT_ONCE = 8
 """Backends that are asked at a time."""
 
@@ -24,7 +28,8 @@ AT_ONCE = 8
 @implementer(IProbe)
 class ConnectProbe:
     """
-    Connects to a few of them at a time, and takes the first connection for a yes.
+    Connects to a few of them at a time, and takes the first connection that is not closed at once for a yes. A balancer
+    without backends closes it, and that may be this very one.
 
     @param clock: monotonic.
     @param random: gives numbers in [0, 1); who is asked first.
@@ -40,52 +45,80 @@ class ConnectProbe:
 
     async def _ask(self, backends: list[IBackend]) -> bool:
         for first in range(0, len(backends), AT_ONCE):
-            asking = _Asking(backends[first : first + AT_ONCE])
-            asking.start(self._clock.callLater(PATIENCE, asking.conclude, False))
+            asking = _Asking(self._clock, backends[first : first + AT_ONCE])
+            asking.start()
             if await asking.result:
                 return True
         return False
 
 
-class _Visits(Factory):
-    protocol = Protocol
-    noisy = False
-
-
 class _Asking:
     """One question to several backends."""
 
-    def __init__(self, backends: Iterable[IBackend]) -> None:
+    def __init__(self, clock: IReactorTime, backends: Iterable[IBackend]) -> None:
         self.result: Deferred[bool] = Deferred(lambda _: self._end())
+        self._clock = clock
         self._ways = [Reach(backend) for backend in backends]
+        self._connecting: list[Deferred[IProtocol]] = []
+        self._calls: list[IDelayedCall] = []
         self._open = len(self._ways)
         self._isOver = False
-        self._connecting: list[Deferred[IProtocol]] = []
-        self._patience: IDelayedCall | None = None
 
-    def start(self, patience: IDelayedCall) -> None:
-        """Ask. When patience is over, so is this."""
-        self._patience = patience
-        self._connecting = [maybeDeferred(way.connect, _Visits()) for way in self._ways]
+    def start(self) -> None:
+        """Ask."""
+        self._calls.append(self._clock.callLater(PATIENCE, self._conclude, False))
+        self._connecting = [maybeDeferred(way.connect, _Visits(self)) for way in self._ways]
         for connecting in self._connecting:
-            connecting.addCallbacks(lambda _: self.conclude(True), lambda _: self._failed())
+            connecting.addErrback(lambda _: self.failed())
 
-    def conclude(self, answer: bool) -> None:
-        """The first answer counts."""
+    def connected(self) -> IDelayedCall:
+        """There is a connection. Unless the call is cancelled before, that is the answer."""
+        call = self._clock.callLater(HOLD, self._conclude, True)
+        self._calls.append(call)
+        return call
+
+    def failed(self) -> None:
+        """There is none, or no longer."""
+        self._open -= 1
+        if not self._open:
+            self._conclude(False)
+
+    def _conclude(self, answer: bool) -> None:
         if not self._isOver:
             self._end()
             self.result.callback(answer)
 
-    def _failed(self) -> None:
-        self._open -= 1
-        if not self._open:
-            self.conclude(False)
-
     def _end(self) -> None:
         self._isOver = True
-        if self._patience is not None and self._patience.active():
-            self._patience.cancel()
+        for call in self._calls:
+            if call.active():
+                call.cancel()
         for connecting in self._connecting:
             connecting.cancel()
         for way in self._ways:
             way.close()
+
+
+class _Visit(Protocol):
+    """Stays for a little, without a word."""
+
+    def __init__(self, asking: _Asking) -> None:
+        self._asking = asking
+
+    def connectionMade(self) -> None:
+        self._held = self._asking.connected()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        if self._held.active():
+            self._held.cancel()
+        self._asking.failed()
+
+
+class _Visits(Factory):
+    noisy = False
+
+    def __init__(self, asking: _Asking) -> None:
+        self._asking = asking
+
+    def buildProtocol(self, addr: IAddress | None) -> _Visit:
+        return _Visit(self._asking)

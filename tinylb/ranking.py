@@ -27,13 +27,14 @@ class Candidate:
     @ivar passedOver: see L{tinylb.events.BackendPicked}.
     """
 
-    __slots__ = ("backend", "id", "isLastResort", "isStandby", "passedOver", "record", "target", "weight")
+    __slots__ = ("backend", "id", "isLastResort", "isStandby", "passedOver", "record", "target", "tier", "weight")
 
     def __init__(
         self, member: Member, backend: IBackend, record: Record, isLastResort: bool, passedOver: Reasons
     ) -> None:
         self.id = member.id
         self.target = member.target
+        self.tier = member.tier
         self.weight = member.weight
         self.isStandby = member.isStandby
         self.backend = backend

@@ -7,8 +7,8 @@ from twisted.internet.interfaces import IAddress, IProtocol, IProtocolFactory, I
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from tinylb.attempt import abandon
 from tinylb.interfaces import IBackend, INamed
+from tinylb.transports import abandon
 
 
 @implementer(IStreamClientEndpoint)

@@ -161,3 +161,10 @@ def take(transport: Any, poller: Poller) -> Taken:
 
 def _nothing() -> None:
     """For the reactor: all is well."""
+
+
+def abandon(protocol: IProtocol | None) -> None:
+    """Reset a connection that nobody wants any more; it has not carried a byte. Some transports can only be closed."""
+    transport = getattr(protocol, "transport", None)
+    if transport is not None:
+        getattr(transport, "abortConnection", transport.loseConnection)()

@@ -15,6 +15,12 @@ def named(id: str, target: str) -> str:
     return id if id == target else f"{id} ({target})"
 
 
+def printable(text: object, most: int = 200) -> str:
+    """What somebody else has said, for a log line: one line of text, and not too much of it."""
+    line = " ".join(str(text).split())[:most]
+    return "".join(each if each.isprintable() else "?" for each in line)
+
+
 def timestamp() -> str:
     """Now, in ISO 8601, UTC."""
     return datetime.now(timezone.utc).isoformat(timespec="milliseconds")

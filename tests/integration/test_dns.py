@@ -213,6 +213,7 @@ async def test_threeServers(world: World) -> None:
     server = world.server()
     server.publish("api.example 1 A 127.0.0.1")
     world.configure(["127.0.0.11", "127.0.0.12", "127.0.0.13", server])
+    world.configuration.write_text(f"#nameserver 127.0.0.10\n{world.configuration.read_text()}")
     following = world.follow(DNSProvider, "api.example", 6443)
     await following.fails("127.0.0.11 is not there", "127.0.0.12 is not there", "127.0.0.13 is not there")
     assert server.asked("udp api.example A") == 0
@@ -225,7 +226,7 @@ async def test_hosts(world: World) -> None:
     server.publish("api.example 1 A 127.0.0.1", "api.example 1 AAAA ::1")
     world.configure([server])
     world.hosts.write_text(
-        "# api.example\n127.0.0.9 api API.example # api\n127.0.0.8 xapi.example\n\nbad api.example\n"
+        "127.0.0.7 x # api.example\n127.0.0.9 api API.example # api\n127.0.0.8 xapi.example\n\nbad api.example\n"
     )
     following = world.follow(DNSProvider, "api.example", 6443)
     await following.becomes("127.0.0.9:6443")

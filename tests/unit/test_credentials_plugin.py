@@ -12,7 +12,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.unit.kubeconfigs import EXEC, PATH, V1, Program, Programs, execCredential, kubeconfig, parsed
-from tinylb.providers.kubernetes.asking import PluginCredentials
+from tinylb.providers.kubernetes.plugincredentials import PluginCredentials
 from tinylb.providers.kubernetes.credentials import Credential, CredentialError
 
 WHERE = f"{PATH}: users[node].exec: {EXEC['command']}: "

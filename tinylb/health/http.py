@@ -14,10 +14,10 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from tinylb.addresses import HostPort, InvalidAddress
-from tinylb.attempt import abandon
 from tinylb.distrust import tlsWording
 from tinylb.health.answer import Answer, Outcome
 from tinylb.interfaces import IHealthCheck
+from tinylb.transports import abandon
 
 # It knows us, or it would not ask for a password: https://www.rfc-editor.org/rfc/rfc9110#section-15.5.2
 _ALIVE = frozenset((401, 403))

@@ -53,6 +53,7 @@ class LayeredProvider:
         self._standby = standby or BackendSet()
         self._state = state
         self._known = BackendSet()
+        self._hasBegun = False
         self._hasAnswered = False
         self._follower = Follower(self._clock, source, self._take, random)
         self._value: Value[BackendSet] = Value(onWatched=self._start, onUnwatched=self._stop)
@@ -70,10 +71,12 @@ class LayeredProvider:
         return told
 
     def _start(self) -> None:
-        if not self._hasAnswered:
+        isFirst = not self._hasBegun
+        if isFirst:
+            self._hasBegun = True
             self._recall()
         self._follower.start()
-        if not self._hasAnswered and (self._known or self._standby):
+        if isFirst and not self._hasAnswered and (self._known or self._standby):
             self._log.info(
                 "Until {source} answers, {remembered} and {fixed} serve",
                 source=self._name,

@@ -63,6 +63,7 @@ class StateFile:
         self._wanted: bytes | None = None
         self._there: bytes | None = None
         self._isWriting = False
+        self._isClosed = False
         self._retry: IDelayedCall | None = None
         self._error: str | None = None
         self._omitted: frozenset[str] = frozenset()
@@ -117,14 +118,15 @@ class StateFile:
                 who=", ".join(map(quote, sorted(omitted))),
             )
         self._omitted = frozenset(omitted)
+        self._isClosed = False
         if entries:
             document = {"source": source, "backends": entries}
             self._wanted = json.dumps(document, indent=1, sort_keys=True).encode() + b"\n"
             self._write()
 
     def close(self) -> None:
-        """Try no more. What is being written is finished, if the process lasts so long."""
-        self._wanted = None
+        """Try no more. What was to be remembered is still written, if the process lasts so long."""
+        self._isClosed = True
         self._cancelRetry()
         release(self._clock)
 
@@ -158,7 +160,7 @@ class StateFile:
                 why=why,
                 count=RETRY,
             )
-        if self._wanted is not None:
+        if not self._isClosed:
             self._retry = self._clock.callLater(RETRY, self._tryAgain)
 
     def _tryAgain(self) -> None:

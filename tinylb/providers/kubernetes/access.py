@@ -15,7 +15,7 @@ from tinylb.files import Missing
 from tinylb.pem import PEM, BadPEM
 from tinylb.providers.kubernetes.config import Cluster, Config, InvalidConfig, User
 from tinylb.providers.kubernetes.credentials import CredentialError
-from tinylb.providers.kubernetes.way import INSTALL, AccessError, Session, Way
+from tinylb.providers.kubernetes.session import INSTALL, AccessError, Session, Way
 
 __all__ = ["SERVICE_ACCOUNT", "Access", "AccessError", "Session", "WrongAccess", "inClusterAccess", "kubeconfigAccess"]
 

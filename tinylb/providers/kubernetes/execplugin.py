@@ -15,6 +15,7 @@ from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
 from tinylb.files import Missing
+from tinylb.wording import printable
 
 LONGEST = 30.0
 """Seconds that it may take."""
@@ -22,7 +23,6 @@ LONGEST = 30.0
 MOST = 1 << 20
 """Bytes that it may say."""
 
-_MOST_TOLD = 300
 _STDOUT, _STDERR = 1, 2
 
 
@@ -144,5 +144,4 @@ class _Run(ProcessProtocol):
         """The last line with anything on it that it has said on standard error."""
         lines = [" ".join(line.split()) for line in self._complaint.decode("utf-8", "replace").splitlines()]
         last = next((line for line in reversed(lines) if line), "")
-        printable = "".join(each if each.isprintable() else "?" for each in last)
-        return f": {printable[:_MOST_TOLD]}" if printable else ""
+        return f": {printable(last)}" if last else ""

@@ -78,7 +78,7 @@ class KubernetesProvider:
         self._trouble: str | None = None
         self._lack: str | None = None
         self._consequence = ""
-        self._reviving: Deferred[None] | None = None
+        self._reviving: Deferred[bool] | None = None
         self._probe = probe or ConnectProbe(self._clock, random)
         self._doubt = Doubt(self._clock, random, self._probe, self._listAnew, self._believe)
         self._reflector = Reflector(
@@ -120,12 +120,12 @@ class KubernetesProvider:
 
     def failed(self, error: str) -> None:
         """See L{Collection <tinylb.providers.kubernetes.reflector.Collection>}."""
-        self._trouble = error
+        self._trouble = f"{self._access.source}: {error}"
         self._report()
         self._doubt.notConfirmed()
         if self._hasAnswered and self._named and not self._inForce and self._reviving is None:
-            self._reviving = reviving = self._probe.anyAnswers(self._named.values()).addCallback(self._revive)
-            reviving.addErrback(Failure.trap, CancelledError)
+            self._reviving = reviving = self._probe.anyAnswers(self._named.values())
+            reviving.addCallback(self._revive).addErrback(Failure.trap, CancelledError)
 
     def worked(self) -> None:
         """See L{Collection <tinylb.providers.kubernetes.reflector.Collection>}."""
@@ -134,6 +134,9 @@ class KubernetesProvider:
 
     def _start(self) -> None:
         self._reflector.start()
+        if self._hasAnswered:
+            # What came just before the end was not taken any more, or was being doubted.
+            self._settling = self._clock.callLater(SETTLE, self._take, self._doubt.begin)
 
     def _stop(self) -> None:
         self._reflector.stop()

@@ -19,6 +19,7 @@ from tinylb.providers.kubernetes.access import AccessError
 from tinylb.providers.kubernetes.api import Api
 from tinylb.providers.kubernetes.bodies import ApiError, StreamBroken
 from tinylb.providers.kubernetes.slices import UnexpectedSlice
+from tinylb.wording import printable
 
 SHORTEST, LONGEST = 0.2, 30.0
 """Seconds between tries, at first and at the most; up to half of it less, so that many do not come together."""
@@ -38,6 +39,9 @@ be behind the version that is known, and tell a watch nothing."""
 
 LONGEST_WISH = 60.0
 """Seconds for which a server may ask to be left in peace."""
+
+AGAIN = 1.0
+"""Seconds after which it is asked again at the earliest when it was stopped, and started again."""
 
 PAGE = 50
 """Objects that a list gives at once."""
@@ -105,6 +109,8 @@ class Reflector:
         self._backoff = SHORTEST
         # Seconds for which the server has asked to be left in peace.
         self._wish = 0.0
+        # When the last pause is over, also if nobody has waited for that.
+        self._notBefore = 0.0
         # The collection's version that is known; empty before it is listed. And when it is to be listed again.
         self._version = ""
         self._stale = 0.0
@@ -132,8 +138,10 @@ class Reflector:
 
     async def _keepUp(self, run: object) -> None:
         try:
-            await self._sleep(0.0)
+            await self._sleep(max(0.0, self._notBefore - self._clock.seconds()))
             while self._run is run:
+                # Whoever stops this and starts it again asks no more often than one who waits.
+                self._notBefore = self._clock.seconds() + max(AGAIN, self._backoff)
                 try:
                     if not self._version or self._clock.seconds() >= self._stale:
                         await self._list(run)
@@ -199,7 +207,8 @@ class Reflector:
         def began() -> None:
             lasting.append(self._clock.callLater(LASTING, self._calm))
 
-        self._watching = watching = self._api.stream(self._path, parameters, began, self._event, seconds + GRACE)
+        stream = self._api.stream(self._path, parameters, began, self._event, seconds + GRACE)
+        self._watching = watching = Deferred.fromCoroutine(stream)
         try:
             await watching
             if not lasting or lasting[0].active():
@@ -233,7 +242,9 @@ class Reflector:
     async def _pause(self) -> None:
         wish, self._wish = min(self._wish, LONGEST_WISH), 0.0
         jitter = self._random() / 2
-        await self._sleep(max(self._backoff * (1 - jitter), wish * (1 + jitter)))
+        pause = max(self._backoff * (1 - jitter), wish * (1 + jitter))
+        self._notBefore = self._clock.seconds() + pause
+        await self._sleep(pause)
         self._backoff = min(self._backoff * 2, LONGEST)
 
     def _sleep(self, seconds: float) -> Deferred[None]:
@@ -270,4 +281,4 @@ def _readEvent(line: bytes) -> dict[str, Any]:
 
 
 def _wording(status: dict[str, Any]) -> str:
-    return " ".join(str(status.get("message") or status.get("reason") or status.get("code")).split())[:200]
+    return printable(status.get("message") or status.get("reason") or status.get("code"))

@@ -120,7 +120,7 @@ def _credentials(reactor: IReactorProcess, clock: IReactorTime, config: Config) 
         return GivenCredentials(User())
     if user.plugin is None or user.token or user.tokenFile or user.username:
         return GivenCredentials(user)
-    from tinylb.providers.kubernetes.asking import PluginCredentials
+    from tinylb.providers.kubernetes.plugincredentials import PluginCredentials
 
     return PluginCredentials(reactor, clock, user.plugin, cluster)
 

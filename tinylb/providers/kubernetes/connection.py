@@ -20,7 +20,7 @@ from tinylb.backends import TCPBackend
 from tinylb.distrust import tlsWording
 from tinylb.failures import explain
 from tinylb.providers.kubernetes.bodies import ApiError
-from tinylb.providers.kubernetes.way import Session
+from tinylb.providers.kubernetes.session import Session
 from tinylb.reach import Reach
 from tinylb.sockets import probe, socketOf
 
@@ -30,7 +30,7 @@ answer."""
 
 
 @implementer(IAgentEndpointFactory, IStreamClientEndpoint)
-class Line:
+class Connection:
     """
     Gives an agent its endpoint, and ends whatever has come of that.
 
@@ -82,11 +82,11 @@ class _Counting(ProtocolWrapper):
 
     def dataReceived(self, data: bytes) -> None:
         """See L{IProtocol.dataReceived <twisted.internet.interfaces.IProtocol.dataReceived>}."""
-        line = self.factory.line
-        if not line.isAnswered:
+        connection = self.factory.connection
+        if not connection.isAnswered:
             self.heard += len(data)
             if self.heard > MOST:
-                line.exceed()
+                connection.exceed()
                 return
         super().dataReceived(data)  # type: ignore[no-untyped-call]
 
@@ -95,9 +95,9 @@ class _Counted(WrappingFactory):
     protocol = _Counting
     noisy = False
 
-    def __init__(self, line: Line, factory: IProtocolFactory) -> None:
+    def __init__(self, connection: Connection, factory: IProtocolFactory) -> None:
         super().__init__(factory)  # type: ignore[no-untyped-call]
-        self.line = line
+        self.connection = connection
 
 
 def _within(protocol: IProtocol) -> IProtocol:
