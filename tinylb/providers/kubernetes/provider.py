@@ -17,7 +17,7 @@ from tinylb.backends import BackendSet, TCPBackend
 from tinylb.clock import monotonicClock, release
 from tinylb.interfaces import IDescribed, IExpecting, IProbe
 from tinylb.probe import ConnectProbe
-from tinylb.providers.kubernetes.access import Access
+from tinylb.providers.kubernetes.access import Access, AccessError
 from tinylb.providers.kubernetes.api import Api
 from tinylb.providers.kubernetes.doubt import Doubt
 from tinylb.providers.kubernetes.reflector import Reflector
@@ -118,9 +118,10 @@ class KubernetesProvider:
         if self._settling is None:
             self._settling = self._clock.callLater(SETTLE, self._take, self._doubt.begin)
 
-    def failed(self, error: str) -> None:
+    def failed(self, error: Exception) -> None:
         """See L{Collection <tinylb.providers.kubernetes.reflector.Collection>}."""
-        self._trouble = f"{self._access.source}: {error}"
+        # Without access there is no server to speak of.
+        self._trouble = str(error) if isinstance(error, AccessError) else f"{self._access.source}: {error}"
         self._report()
         self._doubt.notConfirmed()
         if self._hasAnswered and self._named and not self._inForce and self._reviving is None:

@@ -67,7 +67,7 @@ class Collection(Protocol):
         @param kind: C{ADDED}, C{MODIFIED} or C{DELETED}.
         """
 
-    def failed(self, error: str) -> None:
+    def failed(self, error: Exception) -> None:
         """It cannot be kept up with at present."""
 
     def worked(self) -> None:
@@ -160,17 +160,16 @@ class Reflector:
     def _fail(self, error: Exception) -> None:
         if isinstance(error, StreamBroken):
             if self._backoff > SHORTEST:  # not the first in a row
-                self._collection.failed(str(error))
+                self._collection.failed(error)
             return
         self._version = ""
         if isinstance(error, Gone):
             return
         if isinstance(error, (ApiError, AccessError, UnexpectedSlice)):
             self._wish = getattr(error, "retryAfter", 0.0)
-            self._collection.failed(str(error))
         else:
             self._log.failure("A collection could not be kept up with", failure=Failure(error))
-            self._collection.failed(f"{type(error).__name__}: {error}")
+        self._collection.failed(error)
 
     async def _list(self, run: object) -> None:
         self._version = ""
@@ -233,7 +232,8 @@ class Reflector:
         kind, thing = event["type"], event["object"]
         if kind == "ERROR":
             raise _goneOr(ApiError(f"the watch failed: {_wording(thing)}", thing.get("code")))
-        version = (thing.get("metadata") or {}).get("resourceVersion")
+        metadata = thing.get("metadata")
+        version = metadata.get("resourceVersion") if isinstance(metadata, dict) else None
         if isinstance(version, str) and version:
             self._version = version
         if kind in ("ADDED", "MODIFIED", "DELETED"):
