@@ -73,6 +73,16 @@ class LifeTests(LayeredCase):
         self.assertNotIn({"f": ("*x", 0)}, self.shapes)
         self.assertEqual(self.lines, [])
 
+    def test_loggedOnce(self) -> None:
+        """However often it is watched while the source has not answered, that is worth one line."""
+        self.layers({"f": "x"})
+        for _ in range(3):
+            watcher = self.provider.watch()
+            current: BackendSet = self.successResultOf(watcher.get())
+            self.assertEqual(list(current), ["f"])
+            watcher.close()
+        self.assertEqual(len(self.lines), 1)
+
     def test_stoppedByWhoIsTold(self) -> None:
         """Whoever is told of a set may stop watching there and then."""
         self.layers({"f": "x"})

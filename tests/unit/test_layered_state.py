@@ -167,6 +167,17 @@ class RestartTests(LayeredStateCase):
         self.watch()
         self.assertEqual([list(each) for each in self.published], [[]])
 
+    def test_readOnce(self) -> None:
+        """The file is read once, however often it is watched: what it said serves until the source has answered."""
+        self.watch()
+        self.say(1)
+        self.restart()
+        self.provider.watch().close()
+        self.path.write_text("nonsense")
+        self.watch()
+        self.assertEqual(self.targets(), ["1/0"])
+        self.assertFalse([line for line in self.lines if "ignored" in line])
+
 
 class RememberTests(LayeredStateCase):
     """What the source says is remembered."""

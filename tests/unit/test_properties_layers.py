@@ -163,6 +163,8 @@ class Machine(RuleBasedStateMachine):
             backends = self.kit.balancer.backends
             assert backends.targets == self.known | self.fixed
             assert backends.standing == self.known
+            by = [target for target, _ in shapeOf(backends).values() if target.startswith("*")]
+            assert {target[1:] for target in by} == self.fixed - self.known
             tiers = [(target.startswith("*"), tier) for target, tier in shapeOf(backends).values()]
             last = max((tier for isStandby, tier in tiers if not isStandby), default=-1)
             if self.hasAnswered:

@@ -251,3 +251,12 @@ class CloseTests(StateCase):
         self.state.remember(SOURCE, self.cps(2))
         self.threads.run()
         self.assertEqual(self.kept, ["cp-2"])
+
+    def test_triedAgain(self) -> None:
+        """Then it is tried again, too, as at first."""
+        self.state.close()
+        self.state.remember(SOURCE, self.cps(1))
+        self.threads.fail(OSError(errno.ENOSPC, "No space left on device"))
+        self.clock.advance(RETRY)
+        self.threads.run()
+        self.assertEqual(self.kept, ["cp-1"])
