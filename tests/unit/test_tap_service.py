@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import twisted.internet
+import twisted.internet.reactor
 from twisted.application.service import IService
 from twisted.internet.address import IPv4Address
 from twisted.internet.testing import MemoryReactorClock
