@@ -12,8 +12,8 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.unit.kubeconfigs import EXEC, PATH, V1, Program, Programs, execCredential, kubeconfig, parsed
-from tinylb.providers.kubernetes.plugincredentials import PluginCredentials
 from tinylb.providers.kubernetes.credentials import Credential, CredentialError
+from tinylb.providers.kubernetes.plugincredentials import PluginCredentials
 
 WHERE = f"{PATH}: users[node].exec: {EXEC['command']}: "
 NOW = 1_780_000_000.0  # 2026-05-28T20:26:40Z

@@ -94,7 +94,7 @@ async def test_terminating(server: ApiServer, follow: Follow) -> None:
 
 @pytest_twisted.ensureDeferred
 async def test_severalSlices(server: ApiServer, follow: Follow) -> None:
-    """A set is made of all slices, and who moves from one to another was never away."""
+    """A set is made of all slices."""
     following = follow()
     await watched(server)
     server.put(endpointSlice("192.0.2.13", "192.0.2.14", name="more"))
@@ -104,6 +104,16 @@ async def test_severalSlices(server: ApiServer, follow: Follow) -> None:
     server.put(endpointSlice("2001:db8::14", name="six", addressType="IPv6"))
     server.delete("more", "kubernetes")
     await following.becomes("[2001:db8::14]:6443")
+
+
+@pytest_twisted.ensureDeferred
+async def test_moved(server: ApiServer, follow: Follow) -> None:
+    """Who moves from one slice to another was never away."""
+    following = follow()
+    await watched(server)
+    server.put(endpointSlice("192.0.2.11", "192.0.2.12"), endpointSlice("192.0.2.13", "192.0.2.14", name="more"))
+    await following.becomes(*KUBEADM, NEXT)
+    assert all(KUBEADM[2] in each for each in following.sets)
 
 
 @pytest_twisted.ensureDeferred
