@@ -67,6 +67,7 @@ class BackendsReplaced:
     @ivar added: id and target of those whose id is new.
     @ivar removed: id and former target of those whose id is gone.
     @ivar moved: id, former and new target of those that stayed with another target.
+    @ivar standby: the ids of those that only stand by.
     """
 
     revision: int
@@ -74,6 +75,7 @@ class BackendsReplaced:
     added: tuple[tuple[str, str], ...]
     removed: tuple[tuple[str, str], ...]
     moved: tuple[tuple[str, str, str], ...]
+    standby: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,7 @@ class VerdictChanged:
     @ivar backends: the ids that lead to the target.
     @ivar ready: how many backends are ready now.
     @ivar kept: how many of its connections stay open.
+    @ivar standby: how many of the ready ones only stand by.
     """
 
     target: str
@@ -109,6 +112,7 @@ class VerdictChanged:
     backends: tuple[str, ...]
     ready: int
     kept: int
+    standby: int = 0
 
 
 @dataclass(frozen=True)

@@ -112,19 +112,22 @@ class LogObserver:
             "moved": [f"{id} from {old} to {new}" for id, old, new in event.moved],
         }
         told = [f"{what} {', '.join(which)}" for what, which in changes.items() if which]
-        if not told:
-            told = ["tiers or weights changed" if event.backends else "nobody can be served"]
+        if not told and event.backends:
+            told = ["tiers or weights changed"]
+        if not event.backends:
+            told.append("nobody can be served")
+        size = counted(len(event.backends), "backend")
         self._log.info(
             "Backend set {revision}: {size}; {changes}",
             revision=event.revision,
             backends=dict(event.backends),
-            size=counted(len(event.backends), "backend"),
+            size=f"{size}, {len(event.standby)} standing by" if event.standby else size,
             changes="; ".join(told),
         )
 
     def _logVerdict(self, event: VerdictChanged) -> None:
         isBetter = _ORDER.index(event.verdict) < _ORDER.index(event.former)
-        more = [f"{event.ready} ready" if event.ready else "nobody is ready, so all are tried"]
+        more = [_readiness(event.ready - event.standby, event.standby)]
         if event.pairs:
             more.append(f"{counted(event.pairs, 'connection')} ended")
         if event.verdict is Verdict.DEAD and event.kept:
@@ -148,6 +151,12 @@ class LogObserver:
             clients=counted(counts.total(), "client"),
             causes=_spellOut(counts),
         )
+
+
+def _readiness(ready: int, standby: int) -> str:
+    if not standby:
+        return f"{ready} ready" if ready else "nobody is ready, so all are tried"
+    return f"{ready} ready, {standby} standing by" if ready else f"nobody else is ready, so {standby} standing by serve"
 
 
 def _equated(id: str, target: str) -> str:

@@ -54,6 +54,7 @@ class Pool:
                     added=change.added,
                     removed=change.removed,
                     moved=change.moved,
+                    standby=tuple(member.id for member in backends.members if member.isStandby),
                 )
             for target in sorted(change.gone):
                 pairs = self.registry.abortPairs(target, CloseReason.TARGET_REMOVED)
@@ -123,8 +124,9 @@ class Pool:
     def _tell(self, target: str, former: Verdict, pairs: int, kept: int) -> None:
         counts = self.selection.finding(target)
         ids = self.selection.idsAt(target)
+        ready, standby = self.selection.ready, self.selection.readyStandby()
         self.observers.tell(
-            VerdictChanged, target, counts.verdict, counts.why, pairs, former, ids, self.selection.ready, kept
+            VerdictChanged, target, counts.verdict, counts.why, pairs, former, ids, ready, kept, standby
         )
 
     def _describeMember(self, member: Member) -> dict[str, Any]:

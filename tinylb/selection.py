@@ -77,6 +77,11 @@ class Selection:
         self._groups = None
         return change
 
+    def readyStandby(self) -> int:
+        """How many of the ready ones only stand by."""
+        members = self.backends.members
+        return sum(each.isStandby and self.findingOf(each).verdict is Verdict.READY for each in members)
+
     def idsAt(self, target: str) -> tuple[str, ...]:
         """Those of the backends that lead to a target."""
         return self._ids.get(target, ())

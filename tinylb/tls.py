@@ -128,6 +128,7 @@ class _Naming:
         extra = {"extraCertChain": chain} if chain else {}
         self._options = optionsForClientTLS(name, trust, own, extraCertificateOptions=extra)
         self._id = IPAddress_ID(name) if isIPAddress(name) or isIPv6Address(name) else DNS_ID(name)
+        self._name = name
         self._isVerifying = isVerifying
 
     def clientConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> Connection:
@@ -154,7 +155,7 @@ class _Naming:
         try:
             verify_service_identity(extract_patterns(certificate), [self._id], [])
         except VerificationError:
-            return Distrusted("the certificate is for another host")
+            return Distrusted(f"the certificate is not for {self._name}")
         except CertificateError:
             return Distrusted("the certificate names no host")
         except Exception as error:  # whatever a certificate that is made to confuse does to its parser

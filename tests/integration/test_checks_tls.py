@@ -140,7 +140,7 @@ async def test_wrongName(bench: Bench, authority: Authority) -> None:
     server = serve(bench, authority.issue("server", ["server.example", "127.0.0.2"]))
     checked = checkOver(bench, server, authority.certificate)
     await again(server)
-    assert checked.found() == [("not-ready", "check: TLS: the certificate is for another host")]
+    assert checked.found() == [("not-ready", "check: TLS: the certificate is not for 127.0.0.1")]
 
 
 @pytest_twisted.ensureDeferred

@@ -84,7 +84,7 @@ async def test_serverName(authority: Authority, serve: Serve) -> None:
     told: list[str | None] = []
     for name, expected in (
         ("kubernetes", WELL),
-        ("127.0.0.1", Answer(Outcome.NO, "TLS: the certificate is for another host")),
+        ("127.0.0.1", Answer(Outcome.NO, "TLS: the certificate is not for kubernetes")),
     ):
         context = served(authority.issue("server", [name]))
         context.sni_callback = lambda _, heard, __: told.append(heard)

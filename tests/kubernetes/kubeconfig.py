@@ -8,7 +8,7 @@ from tests.unit.kubeconfigs import kubeconfig
 
 
 def writeKubeconfig(
-    path: Path, server: str, ca: Path | None = None, *, cluster: dict[str, object] | None = None, **user: str
+    path: Path, server: str, ca: Path | None = None, *, cluster: dict[str, object] | None = None, **user: object
 ) -> Path:
     """
     Write one.

@@ -78,6 +78,11 @@ class ControlPlane:
         self._slices[name] = {**self._slices[name], "endpoints": [{**leaving, "conditions": terminating}]}
         self.tell(self._slices[name])
 
+    def ready(self, name: str) -> None:
+        """A server is ready, as its slice has it."""
+        self._slices[name] = sliceOf(name, self.servers[name])
+        self.tell(self._slices[name])
+
     def empty(self, *, isEmpty: bool) -> None:
         """As the list looks to all while one of them stops: nobody is there; or all are again."""
         for name in self.servers:

@@ -185,6 +185,20 @@ def test_terminating(cluster: ControlPlane) -> None:
     waitUntil(lambda: isOver(client), "the connection is ended", SOON)
 
 
+def test_terminatingAlone(cluster: ControlPlane) -> None:
+    """A single server that was terminating when it went away is found when it is back, and ready."""
+    cluster.leave("b").kill()
+    tinylb = cluster.balance("--backend", cluster.target("a"))
+    cluster.watched()
+    cluster.terminate("a")
+    tinylb.waitFor("none of 1 endpoint is ready")
+    cluster.servers["a"].kill()
+    tinylb.waitFor("broke off|refused|no-backends|resets|closes")
+    cluster.start("a")
+    cluster.ready("a")
+    cluster.awaitServing("a")
+
+
 def test_stop(cluster: ControlPlane) -> None:
     """It stops at once while it watches, and when there is nobody to watch."""
     tinylb = cluster.balance("--backend", cluster.target("a"))

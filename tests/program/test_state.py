@@ -68,7 +68,7 @@ def test_restart(stage: Stage, kept: Kept) -> None:
     stage.file.unlink()
     tinylb = stage.follow(*kept.option, "--backend", dead(), "--backend", dead())
     assert {stage.nameOf(tinylb) for _ in range(8)} == {"a", "b"}
-    tinylb.waitFor("2 remembered backends and 2 fixed ones serve")
+    tinylb.waitFor("answers: 2 remembered backends, 2 fixed backends")
     assert tinylb.stop() == 0
 
 

@@ -77,12 +77,12 @@ class LayeredProvider:
             self._recall()
         self._follower.start()
         if isFirst and not self._hasAnswered and (self._known or self._standby):
-            self._log.info(
-                "Until {source} answers, {remembered} and {fixed} serve",
-                source=self._name,
-                remembered=counted(len(self._known), "remembered backend"),
-                fixed=counted(len(self._standby), "fixed one"),
-            )
+            served = [
+                counted(len(backends), what)
+                for backends, what in ((self._known, "remembered backend"), (self._standby, "fixed backend"))
+                if backends
+            ]
+            self._log.info("Until {source} answers: {served}", source=self._name, served=", ".join(served))
             self._publish()
 
     def _stop(self) -> None:

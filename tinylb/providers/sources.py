@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -51,6 +52,8 @@ def follow(reactor: Any, kind: str, value: str, *, service: str | None, mayBeMis
 
         if kind == "srv":
             return SRVProvider(reactor, value)
+        if not re.fullmatch("[^:/]+:[0-9]+", value) and not value.startswith("["):
+            raise SourceError(f"{value}: not HOST:PORT; write for example api.example.com:6443")
         where = HostPort.parse(value)
         return DNSProvider(reactor, where.host, where.port)
     except InvalidAddress as error:

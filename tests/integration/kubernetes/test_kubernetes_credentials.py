@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from tests.kubernetes.control import ApiServer
 from tests.kubernetes.faults import On
 from tests.kubernetes.kubeconfig import writeKubeconfig
 from tests.kubernetes.shapes import endpointSlice
+from tests.unit.kubeconfigs import V1
 
 if TYPE_CHECKING:
     from tests.certificates import Authority
@@ -83,6 +85,32 @@ async def test_renewedCertificate(server: ApiServer, follow: Follow, authority: 
 
 
 @pytest_twisted.ensureDeferred
+async def test_program(server: ApiServer, follow: Follow, authority: Authority, tmp_path: Path) -> None:
+    """A token that a program gives is used until the server does not believe it any more; then it gives another."""
+    path = tmp_path / "credential"
+    path.write_bytes(execCredential("first"))
+    program = {"apiVersion": V1, "command": "cat", "args": [str(path)], "interactiveMode": "Never"}
+    following = follow(writeKubeconfig(tmp_path / "program", server.url, authority.certificate, exec=program))
+    await watched(server)
+    replace(path, execCredential("second"))
+    server.endWatches()
+    await asked(server, On.WATCH, 2)
+    await watched(server)
+    server.allow("second")
+    server.endWatches()
+    await asked(server, On.WATCH, 3)
+    await following.seesNext(server)
+    tokens = [record["token"] for record in server.requests()]
+    assert tokens[:4] == ["first"] * 4
+    assert set(tokens[4:]) == {"second"}
+
+
+def execCredential(token: str) -> bytes:
+    """What such a program says."""
+    return json.dumps({"apiVersion": V1, "kind": "ExecCredential", "status": {"token": token}}).encode()
+
+
+@pytest_twisted.ensureDeferred
 async def test_wrongAuthority(
     server: ApiServer, follow: Follow, authority: Authority, tmp_path: Path, log: list[str]
 ) -> None:
@@ -132,7 +160,7 @@ async def test_otherHost(server: ApiServer, follow: Follow, authority: Authority
     """A certificate for another host is not believed."""
     server.identify(authority.issue("elsewhere", ["elsewhere.example"]))
     following = follow()
-    assert "the certificate is for another host" in await following.fails()
+    assert "the certificate is not for 127.0.0.1" in await following.fails()
     assert server.requests() == []
 
 

@@ -19,7 +19,7 @@ from tests.kubernetes.shapes import endpointSlice
 from tests.kubernetes.store import Object
 from tinylb import BackendSet
 
-NOBODY = ("the service has no endpoints", "no EndpointSlice belongs to the service, if there is one")
+NOBODY = ("the service has no endpoints", "there is no such service, or it has no EndpointSlice")
 
 
 @pytest.fixture

@@ -106,6 +106,17 @@ async def test_severalSlices(server: ApiServer, follow: Follow) -> None:
     await following.becomes("[2001:db8::14]:6443")
 
 
+@pytest.mark.parametrize("names", [("a", "b"), ("b", "a")])
+@pytest_twisted.ensureDeferred
+async def test_inTwoSlices(server: ApiServer, follow: Follow, names: tuple[str, str]) -> None:
+    """Who is ready in one slice, and terminating in another, is ready."""
+    former, latter = names
+    leaving = endpoint("192.0.2.14", ready=False, serving=True, terminating=True)
+    server.begin(endpointSlice(leaving, name=former), endpointSlice("192.0.2.14", name=latter))
+    following = follow()
+    await following.becomes(NEXT)
+
+
 @pytest_twisted.ensureDeferred
 async def test_moved(server: ApiServer, follow: Follow) -> None:
     """Who moves from one slice to another was never away."""
@@ -122,7 +133,7 @@ async def test_whatIsNotOurs(server: ApiServer, follow: Follow) -> None:
     following = follow()
     await watched(server)
     stranger = endpointSlice("203.0.113.66", name="stranger", service="other")
-    for kind in ("ADDED", "MODIFIED", "DELETED"):
+    for kind in ("DELETED", "ADDED", "MODIFIED"):
         server.say(kind, stranger)
     server.say("DELETED", endpointSlice("203.0.113.67", name="unknown"))
     server.say("RENAMED", endpointSlice("203.0.113.68", name="unknown"))
@@ -170,7 +181,7 @@ async def test_noSuchService(server: ApiServer, follow: Follow, log: list[str], 
 @pytest_twisted.ensureDeferred
 async def test_noSuchPort(server: ApiServer, follow: Follow) -> None:
     """For a port that does not exist those are named that do."""
-    assert "other ports: https" in await follow(service="default/kubernetes:http").fails()
+    assert "has no port http; it has https (6443)" in await follow(service="default/kubernetes:http").fails()
 
 
 @pytest.mark.parametrize(

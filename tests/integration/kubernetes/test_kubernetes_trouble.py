@@ -114,16 +114,23 @@ async def test_long(server: ApiServer, follow: Follow, on: On) -> None:
     assert following.changes() == [KUBEADM, (NEXT,)]
 
 
-@pytest.mark.parametrize("how", [How.ENDLESS_HEADERS, How.ENDLESS_INTERIM, How.ENDLESS_LIST])
+@pytest.mark.parametrize(
+    ("how", "error"),
+    [
+        (How.ENDLESS_HEADERS, "too much before its answer"),
+        (How.ENDLESS_INTERIM, "too much before its answer"),
+        (How.ENDLESS_LIST, "the list does not end"),
+    ],
+)
 @pytest_twisted.ensureDeferred
 async def test_endless(
-    server: ApiServer, follow: Follow, log: list[str], monkeypatch: pytest.MonkeyPatch, how: How
+    server: ApiServer, follow: Follow, log: list[str], monkeypatch: pytest.MonkeyPatch, how: How, error: str
 ) -> None:
     """An answer that has no end is given up, and told of in one line; the next one counts."""
     monkeypatch.setattr(reflector, "MOST_PAGES", 5)
     server.fault(how, On.LIST, times=1 if how is not How.ENDLESS_LIST else ALWAYS)
     following = follow()
-    await following.fails()
+    assert error in await following.fails()
     server.heal()
     await following.seesNext(server)
     assert len(log) == 2
@@ -174,10 +181,11 @@ async def test_silentWatch(server: ApiServer, follow: Follow, isLater: bool) -> 
 )
 @pytest_twisted.ensureDeferred
 async def test_noStorm(server: ApiServer, follow: Follow, how: How, on: On) -> None:
-    """A server that fails at once is asked again after a pause, and each pause is longer."""
+    """A server that fails at once is told of, and asked again after a pause, and each pause is longer."""
     server.fault(how, on)
-    follow()
+    following = follow()
     pausesGrow([record["at"] for record in await asked(server, on, TRIES)])
+    await following.fails()
 
 
 @pytest_twisted.ensureDeferred

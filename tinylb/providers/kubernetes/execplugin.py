@@ -23,6 +23,9 @@ LONGEST = 30.0
 MOST = 1 << 20
 """Bytes that it may say."""
 
+LINGER = 0.5
+"""Seconds for which its output is read when it has ended."""
+
 _STDOUT, _STDERR = 1, 2
 
 
@@ -89,6 +92,7 @@ class _Run(ProcessProtocol):
         self._isLeader = isLeader
         self._output = bytearray()
         self._complaint = b""
+        self._heard = 0
         self._limit: IDelayedCall | None = None
 
     def connectionMade(self) -> None:
@@ -97,18 +101,34 @@ class _Run(ProcessProtocol):
 
     def childDataReceived(self, childFD: int, data: bytes) -> None:
         """See L{ProcessProtocol.childDataReceived}."""
+        if self.said.called:
+            return
+        self._heard += len(data)
         if childFD == _STDERR:
             self._complaint = (self._complaint + data)[-4096:]
-        elif not self.said.called:
+        else:
             self._output += data
-            if len(self._output) > MOST:
-                self._giveUp(f"says more than {MOST >> 20} MiB")
+        if self._heard > MOST:
+            self._giveUp(f"says more than {MOST >> 20} MiB")
+
+    def processExited(self, reason: Failure) -> None:
+        """See L{ProcessProtocol.processExited}. What it has left behind may hold its output for ever."""
+        self._stopWaiting()
+        if not self.said.called:
+            self._limit = self._clock.callLater(LINGER, self._leave, reason)
 
     def processEnded(self, reason: Failure) -> None:
         """See L{ProcessProtocol.processEnded}."""
         self._stopWaiting()
-        if self.said.called:
-            return
+        if not self.said.called:
+            self._conclude(reason)
+
+    def _leave(self, reason: Failure) -> None:
+        self._limit = None
+        IProcessTransport(self.transport).loseConnection()
+        self._conclude(reason)
+
+    def _conclude(self, reason: Failure) -> None:
         if reason.check(ProcessDone):
             self.said.callback(bytes(self._output))
         else:

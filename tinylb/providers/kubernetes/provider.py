@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random as systemRandom
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -121,7 +121,9 @@ class KubernetesProvider:
     def failed(self, error: Exception) -> None:
         """See L{Collection <tinylb.providers.kubernetes.reflector.Collection>}."""
         # Without access there is no server to speak of.
-        self._trouble = str(error) if isinstance(error, AccessError) else f"{self._access.source}: {error}"
+        hasServer = not isinstance(error, AccessError)
+        text = f"{self._access.source}: {error}" if hasServer else str(error)
+        self._trouble = text.removeprefix(f"{self._access.name}: ")  # it stands in the source's name
         self._report()
         self._doubt.notConfirmed()
         if self._hasAnswered and self._named and not self._inForce and self._reviving is None:
@@ -169,7 +171,7 @@ class KubernetesProvider:
         self._cancelReviving()
         endpoints = self._slices.endpoints()
         self._lack = self._whatIsLacking(endpoints)
-        self._consequence = "no new connections go there"
+        self._consequence = "it gets no new connections"
         if endpoints:
             self._doubt.end()
             self._named = self._backendsAt(endpoints)
@@ -192,7 +194,7 @@ class KubernetesProvider:
     def _believe(self) -> None:
         if self._inForce:
             self._lack = f"{self._lack}, and nobody who was known answers"
-        self._consequence = "no new connections go there"
+        self._consequence = "it gets no new connections"
         self._publish(BackendSet())
         self._report()
 
@@ -227,8 +229,15 @@ class KubernetesProvider:
         if endpoints:
             return f"none of {counted(len(endpoints), 'endpoint')} is ready"
         if not len(self._slices):
-            return "no EndpointSlice belongs to the service, if there is one"
+            return "there is no such service, or it has no EndpointSlice"
         ports = self._slices.ports()
-        if ports and self._service.port not in ports:
-            return f"the service has other ports: {', '.join(ports)}"
+        names = [name for name, _ in ports]
+        if self._service.port is None and len(ports) > 1:
+            return f"the service has several ports, {_spelled(ports)}; name one, as in {self._service}:{names[0]}"
+        if ports and self._service.port not in names:
+            return f"the service has no port {self._service.port}; it has {_spelled(ports)}"
         return "the service has no endpoints"
+
+
+def _spelled(ports: Sequence[tuple[str, str]]) -> str:
+    return ", ".join(name if name == number else f"{name} ({number})" for name, number in ports)

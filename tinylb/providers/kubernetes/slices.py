@@ -109,9 +109,10 @@ class Slices:
                 found[where] = isUsable or found.get(where, False)
         return found
 
-    def ports(self) -> list[str]:
-        """The names of the ports there are; of one without a name its number."""
-        return sorted({_portName(port) for each in self._slices.values() for port in _list(each, "ports")})
+    def ports(self) -> list[tuple[str, str]]:
+        """The ports there are, each with its name and number; without a name, the number is it."""
+        ports = [port for each in self._slices.values() for port in _list(each, "ports")]
+        return sorted({(str(port.get("name") or port.get("port")), str(port.get("port"))) for port in ports})
 
     def _isOurs(self, each: Mapping[str, Any]) -> bool:
         labels = _object(_object(each, "metadata"), "labels")
@@ -142,10 +143,6 @@ def _isUsable(conditions: Mapping[str, Any]) -> bool:
     """What is not said is to be taken for ready, as the reference has it."""
     ready = conditions.get("ready") is not False
     return ready and conditions.get("serving") is not False and conditions.get("terminating") is not True
-
-
-def _portName(port: Mapping[str, Any]) -> str:
-    return str(port.get("name") or port.get("port"))
 
 
 def _nameOf(each: Any) -> str:
