@@ -83,6 +83,12 @@ class ControlPlane:
         self._slices[name] = sliceOf(name, self.servers[name])
         self.tell(self._slices[name])
 
+    def misplace(self, name: str, port: int) -> None:
+        """The slice of a server has another port than the server."""
+        ports = [{"name": "https", "port": port, "protocol": "TCP"}]
+        self._slices[name] = {**self._slices[name], "ports": ports}
+        self.tell(self._slices[name])
+
     def empty(self, *, isEmpty: bool) -> None:
         """As the list looks to all while one of them stops: nobody is there; or all are again."""
         for name in self.servers:

@@ -150,11 +150,8 @@ def test_remembered(cluster: ControlPlane, stage: Stage) -> None:
     cluster.awaitServing("b", "c")
 
 
-def test_emptyWhenBack(cluster: ControlPlane, stage: Stage) -> None:
-    """
-    A single server that is started again, and whose list is empty until it has entered itself, is still the way to
-    itself: nobody else is there, and nothing that is fixed.
-    """
+def knowsByState(cluster: ControlPlane, stage: Stage) -> Tinylb:
+    """tinylb, which knows the only server from its state file alone, and follows it."""
     cluster.leave("b").kill()
     state = ("--state-file", stage.folder / "state.json")
     tinylb = cluster.balance(*state, "--backend", cluster.target("a"))
@@ -163,12 +160,32 @@ def test_emptyWhenBack(cluster: ControlPlane, stage: Stage) -> None:
     assert tinylb.stop() == 0
     tinylb = cluster.balance(*state, "--backend", f"{HOST}:{freePort()}")
     cluster.watched()
+    return tinylb
+
+
+def test_emptyWhenBack(cluster: ControlPlane, stage: Stage) -> None:
+    """
+    A single server that is started again, and whose list is empty until it has entered itself, is still the way to
+    itself: nobody else is there, and nothing that is fixed.
+    """
+    tinylb = knowsByState(cluster, stage)
     cluster.empty(isEmpty=True)
     cluster.servers["a"].kill()
     tinylb.waitFor("connection refused|resets the connection|no-backends|closes the connection")
     cluster.start("a")
     cluster.watched()
     cluster.empty(isEmpty=False)
+    cluster.awaitServing("a")
+
+
+def test_wrongAddress(cluster: ControlPlane, stage: Stage) -> None:
+    """A list that names nobody who can be reached does not cut off the way on which it is corrected."""
+    tinylb = knowsByState(cluster, stage)
+    nowhere = freePort()
+    cluster.misplace("a", nowhere)
+    hasSet(tinylb, f"{HOST}:{nowhere}")
+    cluster.watched()
+    cluster.ready("a")
     cluster.awaitServing("a")
 
 
@@ -196,6 +213,7 @@ def test_terminatingAlone(cluster: ControlPlane) -> None:
     tinylb.waitFor("broke off|refused|no-backends|resets|closes")
     cluster.start("a")
     cluster.ready("a")
+    cluster.watched()
     cluster.awaitServing("a")
 
 

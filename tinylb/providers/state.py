@@ -22,7 +22,7 @@ from tinylb.addresses import quote
 from tinylb.backends import BackendSet
 from tinylb.clock import monotonicClock, release
 from tinylb.daemons import Daemons
-from tinylb.files import Missing, Unreadable, contentOf
+from tinylb.files import Missing, Unreadable, contentOf, stampOf
 from tinylb.providers.backendsfile import InvalidBackends, parseDocument
 from tinylb.providers.entries import backendOf, written
 
@@ -122,13 +122,23 @@ class StateFile:
         if entries:
             document = {"source": source, "backends": entries}
             self._wanted = json.dumps(document, indent=1, sort_keys=True).encode() + b"\n"
-            self._write()
+            self._writeIfMissing()
 
     def close(self) -> None:
-        """Try no more. What was to be remembered is still written, if the process lasts so long."""
+        """
+        Try no more. What was to be remembered is still written, if it is not there and the process lasts so long.
+        """
         self._isClosed = True
         self._cancelRetry()
+        if self._error is None:
+            self._writeIfMissing()
         release(self._clock)
+
+    def _writeIfMissing(self) -> None:
+        """What is remembered may be something else, or somebody may have removed the file."""
+        if stampOf(str(self.path)) is None:
+            self._there = None
+        self._write()
 
     def _write(self) -> None:
         content = self._wanted

@@ -15,7 +15,7 @@ from zope.interface import implementer
 from tinylb.addresses import HostPort
 from tinylb.backends import BackendSet, TCPBackend
 from tinylb.clock import monotonicClock, release
-from tinylb.interfaces import IDescribed, IExpecting, IProbe
+from tinylb.interfaces import IBackend, IDescribed, IExpecting, IProbe
 from tinylb.probe import ConnectProbe
 from tinylb.providers.kubernetes.access import Access, AccessError
 from tinylb.providers.kubernetes.api import Api
@@ -39,7 +39,8 @@ class KubernetesProvider:
     backend's id is its target.
 
     A list that turns empty is not believed while anybody who was known answers; see L{Doubt
-    <tinylb.providers.kubernetes.doubt.Doubt>}.
+    <tinylb.providers.kubernetes.doubt.Doubt>}. A set under which the source cannot be asked any more is given up for
+    the one before it, if somebody of that answers: the source may be asked by way of its own backends.
 
     @param reactor: used by the backends, and to ask.
     @param access: to the API server; see L{kubeconfigAccess <tinylb.providers.kubernetes.access.kubeconfigAccess>}.
@@ -71,14 +72,14 @@ class KubernetesProvider:
         self._value: Value[BackendSet] = Value(onWatched=self._start, onUnwatched=self._stop)
         self._slices = Slices(self._service)
         self._inForce = BackendSet()
-        self._named = BackendSet()
+        self._proven = BackendSet()
         self._made: dict[tuple[HostPort, bool], TCPBackend] = {}
         self._hasAnswered = False
         self._settling: IDelayedCall | None = None
         self._trouble: str | None = None
         self._lack: str | None = None
         self._consequence = ""
-        self._reviving: Deferred[bool] | None = None
+        self._returning: Deferred[Any] | None = None
         self._probe = probe or ConnectProbe(self._clock, random)
         self._doubt = Doubt(self._clock, random, self._probe, self._listAnew, self._believe)
         self._reflector = Reflector(
@@ -97,7 +98,7 @@ class KubernetesProvider:
     def expect(self, backends: BackendSet) -> None:
         """See L{IExpecting.expect}."""
         if not self._hasAnswered:
-            self._inForce = self._named = backends
+            self._inForce = self._proven = backends
 
     def describe(self) -> dict[str, str | None]:
         """See L{IDescribed.describe}."""
@@ -118,6 +119,10 @@ class KubernetesProvider:
         if self._settling is None:
             self._settling = self._clock.callLater(SETTLE, self._take, self._doubt.begin)
 
+    def asked(self) -> None:
+        """See L{Collection <tinylb.providers.kubernetes.reflector.Collection>}."""
+        self._proven = self._inForce
+
     def failed(self, error: Exception) -> None:
         """See L{Collection <tinylb.providers.kubernetes.reflector.Collection>}."""
         # Without access there is no server to speak of.
@@ -126,9 +131,9 @@ class KubernetesProvider:
         self._trouble = text.removeprefix(f"{self._access.name}: ")  # it stands in the source's name
         self._report()
         self._doubt.notConfirmed()
-        if self._hasAnswered and self._named and not self._inForce and self._reviving is None:
-            self._reviving = reviving = self._probe.anyAnswers(self._named.values())
-            reviving.addCallback(self._revive).addErrback(Failure.trap, CancelledError)
+        if self._inForce.members != self._proven.members and self._returning is None:
+            returning = Deferred.fromCoroutine(self._return()).addErrback(Failure.trap, CancelledError)
+            self._returning = None if returning.called else returning
 
     def worked(self) -> None:
         """See L{Collection <tinylb.providers.kubernetes.reflector.Collection>}."""
@@ -145,7 +150,7 @@ class KubernetesProvider:
         self._reflector.stop()
         self._doubt.end()
         self._cancelSettling()
-        self._cancelReviving()
+        self._cancelReturning()
         self._access.close()
         release(self._clock)
 
@@ -153,10 +158,10 @@ class KubernetesProvider:
         self._cancelSettling()
         self._reflector.relist()
 
-    def _cancelReviving(self) -> None:
-        reviving, self._reviving = self._reviving, None
-        if reviving is not None:
-            reviving.cancel()
+    def _cancelReturning(self) -> None:
+        returning, self._returning = self._returning, None
+        if returning is not None:
+            returning.cancel()
 
     def _cancelSettling(self) -> None:
         settling, self._settling = self._settling, None
@@ -168,14 +173,13 @@ class KubernetesProvider:
         @param doubt: begins to doubt, or goes on with it.
         """
         self._cancelSettling()
-        self._cancelReviving()
+        self._cancelReturning()
         endpoints = self._slices.endpoints()
         self._lack = self._whatIsLacking(endpoints)
         self._consequence = "it gets no new connections"
         if endpoints:
             self._doubt.end()
-            self._named = self._backendsAt(endpoints)
-            self._publish(self._named)
+            self._publish(self._backendsAt(endpoints))
             self._report()
         elif self._inForce:
             known = counted(len(self._inForce), "known backend")
@@ -185,11 +189,16 @@ class KubernetesProvider:
         else:
             self._believe()
 
-    def _revive(self, doesAny: bool) -> None:
-        """Whoever said that there is nobody cannot be asked any more. Perhaps those who answer are the way to him."""
-        self._reviving = None
-        if doesAny:
-            self._publish(self._named)
+    async def _return(self) -> None:
+        """
+        The source cannot be asked, and could not be since the set has changed. Perhaps whoever is gone was the way to
+        it: if nobody new answers, and one of the former does, they are in force again.
+        """
+        areNew = await self._probe.anyAnswers(_usable(self._inForce))
+        areOld = not areNew and await self._probe.anyAnswers(_usable(self._proven))
+        self._returning = None
+        if areOld:
+            self._publish(self._proven)
 
     def _believe(self) -> None:
         if self._inForce:
@@ -237,6 +246,10 @@ class KubernetesProvider:
         if ports and self._service.port not in names:
             return f"the service has no port {self._service.port}; it has {_spelled(ports)}"
         return "the service has no endpoints"
+
+
+def _usable(backends: BackendSet) -> list[IBackend]:
+    return [backends[member.id] for member in backends.members if not member.draining]
 
 
 def _spelled(ports: Sequence[tuple[str, str]]) -> str:

@@ -67,6 +67,9 @@ class Collection(Protocol):
         @param kind: C{ADDED}, C{MODIFIED} or C{DELETED}.
         """
 
+    def asked(self) -> None:
+        """The server has answered, whatever comes of it."""
+
     def failed(self, error: Exception) -> None:
         """It cannot be kept up with at present."""
 
@@ -190,6 +193,7 @@ class Reflector:
         if self._run is run:
             self._version = version
             self._stale = self._clock.seconds() + RELIST * (1 + self._random() / 2)
+            self._collection.asked()
             self._collection.listed(objects)
 
     async def _watch(self, run: object) -> None:
@@ -204,6 +208,7 @@ class Reflector:
         lasting: list[IDelayedCall] = []
 
         def began() -> None:
+            self._collection.asked()
             lasting.append(self._clock.callLater(LASTING, self._calm))
 
         stream = self._api.stream(self._path, parameters, began, self._event, seconds + GRACE)
