@@ -68,6 +68,7 @@ class BackendsReplaced:
     @ivar removed: id and former target of those whose id is gone.
     @ivar moved: id, former and new target of those that stayed with another target.
     @ivar standby: the ids of those that only stand by.
+    @ivar draining: the ids of those that the provider wants to get no new connections.
     """
 
     revision: int
@@ -76,6 +77,7 @@ class BackendsReplaced:
     removed: tuple[tuple[str, str], ...]
     moved: tuple[tuple[str, str, str], ...]
     standby: tuple[str, ...] = ()
+    draining: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

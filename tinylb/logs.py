@@ -113,15 +113,18 @@ class LogObserver:
         }
         told = [f"{what} {', '.join(which)}" for what, which in changes.items() if which]
         if not told and event.backends:
-            told = ["tiers or weights changed"]
+            told = ["tiers, weights or who is draining changed"]
         if not event.backends:
             told.append("nobody can be served")
-        size = counted(len(event.backends), "backend")
+        size = [counted(len(event.backends), "backend")]
+        size += [
+            f"{len(ids)} {what}" for ids, what in ((event.standby, "standing by"), (event.draining, "draining")) if ids
+        ]
         self._log.info(
             "Backend set {revision}: {size}; {changes}",
             revision=event.revision,
             backends=dict(event.backends),
-            size=f"{size}, {len(event.standby)} standing by" if event.standby else size,
+            size=", ".join(size),
             changes="; ".join(told),
         )
 

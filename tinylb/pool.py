@@ -55,6 +55,7 @@ class Pool:
                     removed=change.removed,
                     moved=change.moved,
                     standby=tuple(member.id for member in backends.members if member.isStandby),
+                    draining=tuple(member.id for member in backends.members if member.draining),
                 )
             for target in sorted(change.gone):
                 pairs = self.registry.abortPairs(target, CloseReason.TARGET_REMOVED)

@@ -140,8 +140,14 @@ class ControlPlane:
 
     def watched(self) -> str:
         """Wait until one of them is being watched; who."""
-        waitUntil(self._watched, "one of them is watched")
-        return self._watched()[0]
+        found: list[str] = []
+
+        def isAny() -> bool:
+            found[:] = self._watched()
+            return bool(found)
+
+        waitUntil(isAny, "one of them is watched")
+        return found[0]
 
     def close(self) -> None:
         """End all of them, and their clients."""

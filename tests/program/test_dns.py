@@ -148,7 +148,7 @@ def test_beforeTheNetwork(stage: Stage, names: Names) -> None:
     found = stage.server("found", "127.0.0.2")
     trouble = rf"dns {NAME}:\d+: A and AAAA of {NAME}: {NOBODY} is not there \(connection refused\)"
     tinylb = names.balance("--dns", f"{NAME}:{found.port}", "--backend", fixed.target)
-    tinylb.waitFor(f"{trouble}; nothing is known yet")
+    tinylb.waitFor(f"{trouble}; nothing is known from it yet")
     assert servedBy(stage, tinylb, 2) == {"fixed"}
     names.configure()
     server = names.serve(f"{NAME} 1 A 127.0.0.2")

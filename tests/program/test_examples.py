@@ -191,6 +191,29 @@ def test_embeddedService(examples: Examples) -> None:
     assert "Traceback" not in application.output
 
 
+def test_layers(examples: Examples) -> None:
+    """The source's serve while there are any, then who stands by; and a restart without the source knows them still."""
+    examples.backends()
+    file = examples.folder / "backends.json"
+    content = file.read_text()
+    application = examples.twistd("layers.py")
+    application.waitFor("Listening on")
+    assert {examples.get(6444) for _ in range(3)} == greetings("cp-1", "cp-2", "cp-3")
+    application.stop()
+    file.unlink()
+    application = examples.twistd("layers.py")
+    application.waitFor("answers: 3 remembered backends, 1 fixed backend")
+    application.waitFor("Listening on")
+    assert {examples.get(6444) for _ in range(6)} >= greetings("cp-1", "cp-2")
+    file.write_text(content)
+    application.waitFor("has answered: 3 backends")
+    file.write_text('{"backends": {}}')
+    application.waitFor("1 backend, 1 standing by")
+    assert {examples.get(6444) for _ in range(3)} == greetings("cp-3")
+    application.stop()
+    assert "Traceback" not in application.output
+
+
 def test_healthChecks(examples: Examples) -> None:
     """The backend that is not there is found dead, and the others serve."""
     examples.backends()

@@ -182,10 +182,12 @@ def test_wrongAddress(cluster: ControlPlane, stage: Stage) -> None:
     """A list that names nobody who can be reached does not cut off the way on which it is corrected."""
     tinylb = knowsByState(cluster, stage)
     nowhere = freePort()
+    asked = len(cluster.servers["a"].requests())
     cluster.misplace("a", nowhere)
     hasSet(tinylb, f"{HOST}:{nowhere}")
-    cluster.watched()
+    waitUntil(lambda: len(cluster.servers["a"].requests()) > asked, "it is asked again")
     cluster.ready("a")
+    cluster.watched()
     cluster.awaitServing("a")
 
 
@@ -223,5 +225,5 @@ def test_stop(cluster: ControlPlane) -> None:
     cluster.watched()
     assert tinylb.stop() == 0
     tinylb = cluster.balance("--backend", f"{HOST}:{freePort()}")
-    tinylb.waitFor("nothing is known yet|nobody has been heard of")
+    tinylb.waitFor("nothing is known from it yet|nobody has been heard of")
     assert tinylb.stop() == 0

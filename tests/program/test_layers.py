@@ -28,7 +28,7 @@ def test_bootstrap(stage: Stage) -> None:
     tinylb = stage.follow("--backend", f"f={f.target}")
     early = stage.client(tinylb)
     assert early.line() == "f"
-    tinylb.waitFor(r"backends\.json: there is no such file.*nothing is known yet")
+    tinylb.waitFor(r"backends\.json: there is no such file.*nothing is known from it yet")
     stage.write({"a": a})
     tinylb.waitForSet(2)
     assert served(stage, tinylb) == {"a"}
@@ -142,7 +142,7 @@ def test_nameIsWaitedFor(stage: Stage) -> None:
     f = stage.server("f")
     tinylb = stage.balance("--dns", "no-such-host.invalid:6443", "--backend", f.target)
     assert stage.nameOf(tinylb) == "f"
-    line = tinylb.waitFor("error.*no-such-host.invalid:6443: .*nothing is known yet").string
+    line = tinylb.waitFor("error.*no-such-host.invalid:6443: .*nothing is known from it yet").string
     assert "Traceback" not in line
     assert stage.nameOf(tinylb) == "f"
     assert tinylb.stop() == 0

@@ -181,13 +181,13 @@ class FailureTests(DNSCase):
 
 
 class FirstTests(DNSCase):
-    """A name of which nothing is known yet."""
+    """A name of which nothing is known from it yet."""
 
     def test_nothingIsKnown(self) -> None:
         """Nothing is published, and that is said."""
         self.follow()
         self.wait(40)
-        self.assertEqual(self.lines, [f"{NAME}api.example does not exist (NXDOMAIN); nothing is known yet"])
+        self.assertEqual(self.lines, [f"{NAME}api.example does not exist (NXDOMAIN); nothing is known from it yet"])
         self.assertEqual(self.published, [])
 
     def test_later(self) -> None:

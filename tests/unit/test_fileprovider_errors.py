@@ -236,4 +236,4 @@ class StartTests(FileCase):
         self.path.write_text("{")
         self.follow()
         self.wait()
-        self.assertIn("nothing is known yet", self.lines[-1])
+        self.assertIn("nothing is known from it yet", self.lines[-1])

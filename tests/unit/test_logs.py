@@ -93,7 +93,7 @@ class SetLineTests(LogTestCase):
         """A set that differs in nothing but weights or tiers says so."""
         kit = self.quietly("a")
         kit.balancer.replaceBackends(BackendSet({"a": MemoryBackend(kit.clock, "a", weight=2)}))
-        self.assertEqual(self.lines, ["info: Backend set 2: 1 backend; tiers or weights changed"])
+        self.assertEqual(self.lines, ["info: Backend set 2: 1 backend; tiers, weights or who is draining changed"])
 
     def test_verdict(self) -> None:
         """A verdict is logged with its cause and what it ended."""

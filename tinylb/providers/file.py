@@ -176,7 +176,7 @@ class FileProvider:
         if (error, content) != self._reported:
             self._reported = error, content
             self._error = error
-            stays = "nothing is known yet" if self._entries is None else "the last good set stays in force"
+            stays = "nothing is known from it yet" if self._entries is None else "the last good set stays in force"
             self._log.error("{error}; {stays}", error=error, stays=stays)
 
     def _succeed(self) -> None:

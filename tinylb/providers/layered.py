@@ -54,6 +54,7 @@ class LayeredProvider:
         self._state = state
         self._known = BackendSet()
         self._hasBegun = False
+        self._isWaiting = False
         self._hasAnswered = False
         self._follower = Follower(self._clock, source, self._take, random)
         self._value: Value[BackendSet] = Value(onWatched=self._start, onUnwatched=self._stop)
@@ -82,6 +83,7 @@ class LayeredProvider:
                 for backends, what in ((self._known, "remembered backend"), (self._standby, "fixed backend"))
                 if backends
             ]
+            self._isWaiting = True
             self._log.info("Until {source} answers: {served}", source=self._name, served=", ".join(served))
             self._publish()
 
@@ -103,6 +105,9 @@ class LayeredProvider:
                 self._source.expect(self._known)
 
     def _take(self, backends: BackendSet) -> None:
+        if self._isWaiting:
+            self._isWaiting = False
+            self._log.info("{source} has answered: {count}", source=self._name, count=counted(len(backends), "backend"))
         self._hasAnswered = True
         self._known = backends
         self._publish()

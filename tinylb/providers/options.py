@@ -6,12 +6,12 @@ from collections.abc import MutableMapping
 from typing import Any
 
 from tinylb.interfaces import IProvider
-from tinylb.providers.sources import SERVICE, SourceError, fixedBackends, follow, layered, readFixed
+from tinylb.providers.sources import SourceError, fixedBackends, follow, layered, readFixed
 from tinylb.usage import wrongUsage
 from tinylb.value import Value
 
 PARAMETERS = [
-    ["kubernetes-service", None, None, f"NAMESPACE/NAME[:PORTNAME] of the service to follow; by default {SERVICE}."],
+    ["kubernetes-service", None, None, "NAMESPACE/NAME[:PORTNAME], by default default/kubernetes:https."],
     ["state-file", None, None, "Remember the last known backends in this file, for the next start."],
 ]
 FOLLOWED = {"backends-file": "file", "dns": "dns", "srv": "srv", "kubernetes": "kubernetes"}

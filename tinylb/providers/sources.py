@@ -15,9 +15,6 @@ from tinylb.providers.file import BackendsFileError, FileProvider
 from tinylb.providers.layered import LayeredProvider
 from tinylb.providers.state import StateFile
 
-SERVICE = "default/kubernetes:https"
-"""The Kubernetes service that is followed unless another one is named: the API servers themselves."""
-
 
 class SourceError(ValueError):
     """
@@ -38,7 +35,7 @@ def follow(reactor: Any, kind: str, value: str, *, service: str | None, mayBeMis
     @param kind: C{file}, of backends; C{dns}, the addresses of a name; C{srv}, the SRV records of a name; or
         C{kubernetes}, the EndpointSlices of a service.
     @param value: a path; C{HOST:PORT}; a name; the path of a kubeconfig, or C{in-cluster}.
-    @param service: with C{kubernetes}: C{NAMESPACE/NAME[:PORTNAME]}; by default L{SERVICE}.
+    @param service: with C{kubernetes}: C{NAMESPACE/NAME[:PORTNAME]}; by default the API servers themselves.
     @param mayBeMissing: whether a file that is not there is waited for.
     @raise SourceError: when it cannot be followed, and that does not heal by itself.
     """
@@ -46,7 +43,7 @@ def follow(reactor: Any, kind: str, value: str, *, service: str | None, mayBeMis
         if kind == "file":
             return _file(reactor, value, mayBeMissing)
         if kind == "kubernetes":
-            return _kubernetes(reactor, value, SERVICE if service is None else service, mayBeMissing)
+            return _kubernetes(reactor, value, service, mayBeMissing)
         # Only who follows names pays for what that needs.
         from tinylb.providers.dns import DNSProvider, SRVProvider
 
@@ -70,10 +67,11 @@ def _file(reactor: Any, path: str, mayBeMissing: bool) -> IProvider:
     return provider
 
 
-def _kubernetes(reactor: Any, config: str, service: str, mayBeMissing: bool) -> IProvider:
+def _kubernetes(reactor: Any, config: str, service: str | None, mayBeMissing: bool) -> IProvider:
     try:
         from tinylb.providers.kubernetes import KubernetesProvider
         from tinylb.providers.kubernetes.access import WrongAccess, inClusterAccess, kubeconfigAccess
+        from tinylb.providers.kubernetes.slices import SERVICE
     except ImportError as error:
         raise SourceError(f"{config}: {error}; pip install 'tinylb[kubernetes]' for Kubernetes") from None
     clock = monotonicClock(reactor)
@@ -85,7 +83,7 @@ def _kubernetes(reactor: Any, config: str, service: str, mayBeMissing: bool) -> 
     except WrongAccess as error:
         raise SourceError(str(error)) from None
     try:
-        return KubernetesProvider(reactor, access, service)
+        return KubernetesProvider(reactor, access, SERVICE if service is None else service)
     except ValueError as error:
         raise SourceError(f"{service}: {error}", of="service") from None
 

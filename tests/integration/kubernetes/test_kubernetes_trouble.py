@@ -66,7 +66,7 @@ async def test_badList(server: ApiServer, follow: Follow, log: list[str], case: 
     following = follow()
     await following.fails()
     await following.seesNext(server)
-    (line,) = (line for line in log if "nothing is known yet" in line)
+    (line,) = (line for line in log if "nothing is known from it yet" in line)
     assert line.isprintable()
     assert len(line) < 500
 

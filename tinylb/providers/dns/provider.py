@@ -17,7 +17,7 @@ from tinylb.interfaces import IDescribed, IProvider
 from tinylb.providers.dns.answers import MOST, Service
 from tinylb.providers.dns.followed import FollowedName
 from tinylb.providers.dns.lookups import Lookups
-from tinylb.providers.standing import Standing
+from tinylb.providers.report import Report
 from tinylb.value import Value, Watcher
 
 TOGETHER = 0.1
@@ -64,7 +64,7 @@ class NameProvider(ABC):
         self._random = random
         self._lookups = Lookups(self._clock, self._getResolver)
         self._value: Value[BackendSet] = Value(onWatched=self._start, onUnwatched=self._stop)
-        self._standing = Standing(self._log, source)
+        self._report = Report(self._log, source)
         self._places: dict[Place, TCPBackend] | None = None
         self._together: IDelayedCall | None = None
         self._isStarting = False
@@ -75,7 +75,7 @@ class NameProvider(ABC):
 
     def describe(self) -> dict[str, str | None]:
         """See L{IDescribed.describe}."""
-        return self._standing.describe()
+        return self._report.describe()
 
     @abstractmethod
     def _hosts(self) -> Iterable[FollowedName[str]]:
@@ -133,12 +133,12 @@ class NameProvider(ABC):
         isNew = places is not None and (known is None or places != known.keys())
         if places is not None and isNew:
             self._places = {place: (known or {}).get(place) or self._backend(place) for place in places}
-            self._standing.changed()
+            self._report.changed()
         if troubles:
             isPartly = any(host.isFound for host in self._hosts())
-            self._standing.failed(_inOneLine(troubles), PARTLY if isPartly and places is not None else "")
+            self._report.failed(_inOneLine(troubles), PARTLY if isPartly and places is not None else "")
         elif places is not None:
-            self._standing.worked()
+            self._report.worked()
         if isNew:
             self._value.set(BackendSet({each.target: each for each in (self._places or {}).values()}))
 

@@ -17,12 +17,12 @@ from tinylb.backends import BackendSet, TCPBackend
 from tinylb.clock import monotonicClock, release
 from tinylb.interfaces import IBackend, IDescribed, IExpecting, IProbe
 from tinylb.probe import ConnectProbe
-from tinylb.providers.kubernetes.access import Access, AccessError
+from tinylb.providers.kubernetes.access import Access, AccessError, inClusterAccess, kubeconfigAccess
 from tinylb.providers.kubernetes.api import Api
 from tinylb.providers.kubernetes.doubt import Doubt
 from tinylb.providers.kubernetes.reflector import Reflector
-from tinylb.providers.kubernetes.slices import SERVICE_LABEL, Service, Slices
-from tinylb.providers.standing import Standing
+from tinylb.providers.kubernetes.slices import SERVICE, SERVICE_LABEL, Service, Slices
+from tinylb.providers.report import Report
 from tinylb.value import Value, Watcher
 from tinylb.wording import counted
 
@@ -43,13 +43,14 @@ class KubernetesProvider:
     the one before it, if somebody of that answers: the source may be asked by way of its own backends.
 
     @param reactor: used by the backends, and to ask.
-    @param access: to the API server; see L{kubeconfigAccess <tinylb.providers.kubernetes.access.kubeconfigAccess>}.
-        It is closed whenever nobody watches.
+    @param access: the path of a kubeconfig, or C{in-cluster}; or an L{Access
+        <tinylb.providers.kubernetes.access.Access>} of your own making, which is closed whenever nobody watches.
     @param service: C{NAMESPACE/NAME[:PORTNAME]}.
     @param probe: finds out whether who was known answers; by default by connecting.
     @param clock: monotonic; by default the one that goes with the reactor.
     @param random: gives numbers in [0, 1), for jitter.
     @raise ValueError: when C{service} names none.
+    @raise WrongAccess: when the kubeconfig is of no use, and that does not heal by itself.
     """
 
     _log = Logger()
@@ -57,8 +58,8 @@ class KubernetesProvider:
     def __init__(
         self,
         reactor: Any,
-        access: Access,
-        service: str,
+        access: Access | str,
+        service: str = SERVICE,
         *,
         probe: IProbe | None = None,
         clock: IReactorTime | None = None,
@@ -67,8 +68,9 @@ class KubernetesProvider:
         self._service = Service.parse(service)
         self._reactor = reactor
         self._clock = clock or monotonicClock(reactor)
+        access = _accessBy(reactor, self._clock, access) if isinstance(access, str) else access
         self._access = access
-        self._standing = Standing(self._log, f"kubernetes {self._service} by {access.name}")
+        self._report = Report(self._log, f"kubernetes {self._service} by {access.name}")
         self._value: Value[BackendSet] = Value(onWatched=self._start, onUnwatched=self._stop)
         self._slices = Slices(self._service)
         self._inForce = BackendSet()
@@ -102,7 +104,7 @@ class KubernetesProvider:
 
     def describe(self) -> dict[str, str | None]:
         """See L{IDescribed.describe}."""
-        told = self._standing.describe()
+        told = self._report.describe()
         return {**told, "error": told["error"] or self._access.error}
 
     def listed(self, objects: list[Any]) -> None:
@@ -129,7 +131,7 @@ class KubernetesProvider:
         hasServer = not isinstance(error, AccessError)
         text = f"{self._access.source}: {error}" if hasServer else str(error)
         self._trouble = text.removeprefix(f"{self._access.name}: ")  # it stands in the source's name
-        self._report()
+        self._tell()
         self._doubt.notConfirmed()
         if self._inForce.members != self._proven.members and self._returning is None:
             returning = Deferred.fromCoroutine(self._return()).addErrback(Failure.trap, CancelledError)
@@ -138,7 +140,7 @@ class KubernetesProvider:
     def worked(self) -> None:
         """See L{Collection <tinylb.providers.kubernetes.reflector.Collection>}."""
         self._trouble = None
-        self._report()
+        self._tell()
 
     def _start(self) -> None:
         self._reflector.start()
@@ -180,11 +182,12 @@ class KubernetesProvider:
         if endpoints:
             self._doubt.end()
             self._publish(self._backendsAt(endpoints))
-            self._report()
+            self._tell()
         elif self._inForce:
-            known = counted(len(self._inForce), "known backend")
-            self._consequence = f"that is not believed while one of {known} answers"
-            self._report()
+            known = len(self._inForce)
+            who = "the known backend" if known == 1 else f"one of the {known} known backends"
+            self._consequence = f"that is not believed while {who} answers"
+            self._tell()
             doubt(self._inForce)
         else:
             self._believe()
@@ -205,22 +208,22 @@ class KubernetesProvider:
             self._lack = f"{self._lack}, and nobody who was known answers"
         self._consequence = "it gets no new connections"
         self._publish(BackendSet())
-        self._report()
+        self._tell()
 
-    def _report(self) -> None:
+    def _tell(self) -> None:
         """What keeps us from knowing matters more than what is known."""
         if self._trouble is not None:
-            self._standing.failed(self._trouble)
+            self._report.failed(self._trouble)
         elif self._lack is not None:
-            self._standing.failed(self._lack, self._consequence)
+            self._report.failed(self._lack, self._consequence)
         else:
-            self._standing.worked()
+            self._report.worked()
 
     def _publish(self, backends: BackendSet) -> None:
         isNew = backends.members != self._inForce.members or not self._hasAnswered
         self._hasAnswered, self._inForce = True, backends
         if isNew:
-            self._standing.changed()
+            self._report.changed()
             self._value.set(backends)
 
     def _backendsAt(self, endpoints: dict[HostPort, bool]) -> BackendSet:
@@ -246,6 +249,10 @@ class KubernetesProvider:
         if ports and self._service.port not in names:
             return f"the service has no port {self._service.port}; it has {_spelled(ports)}"
         return "the service has no endpoints"
+
+
+def _accessBy(reactor: Any, clock: IReactorTime, config: str) -> Access:
+    return inClusterAccess(reactor, clock) if config == "in-cluster" else kubeconfigAccess(reactor, clock, config)
 
 
 def _usable(backends: BackendSet) -> list[IBackend]:

@@ -9,6 +9,9 @@ from typing import Any
 
 from tinylb.addresses import HostPort, InvalidAddress, quote
 
+SERVICE = "default/kubernetes:https"
+"""The API servers themselves."""
+
 SERVICE_LABEL = "kubernetes.io/service-name"
 
 # https://kubernetes.io/docs/concepts/overview/working-with-objects/names/

@@ -7,7 +7,7 @@ from twisted.logger import Logger
 from tinylb.wording import timestamp
 
 
-class Standing:
+class Report:
     """
     What a provider tells in C{describe()}. Trouble is logged once, and once more when it is over.
 
@@ -34,7 +34,7 @@ class Standing:
         """
         if error != self._error:
             self._error = error
-            known = "nothing is known yet" if self._changed is None else "the last good set stays in force"
+            known = "nothing is known from it yet" if self._changed is None else "the last good set stays in force"
             self._log.error("{source}: {error}; {follows}", source=self.source, error=error, follows=follows or known)
 
     def worked(self) -> None:
