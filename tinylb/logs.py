@@ -111,7 +111,7 @@ class LogObserver:
             "removed": [_equated(id, target) for id, target in event.removed],
             "moved": [f"{id} from {old} to {new}" for id, old, new in event.moved],
         }
-        told = [f"{what} {', '.join(which)}" for what, which in changes.items() if which]
+        told = [f"{what} {_firstOf(which, 20, ', ')}" for what, which in changes.items() if which]
         if not told and event.backends:
             told = ["tiers, weights or who is draining changed"]
         if not event.backends:

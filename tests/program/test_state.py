@@ -64,6 +64,7 @@ def test_restart(stage: Stage, kept: Kept) -> None:
     tinylb = stage.follow(*kept.option)
     kept.waitFor(*servers.values())
     kept.assertSound()
+    assert stage.nameOf(tinylb) in servers  # it runs, and takes signals
     assert tinylb.stop() == 0
     stage.file.unlink()
     tinylb = stage.follow(*kept.option, "--backend", dead(), "--backend", dead())

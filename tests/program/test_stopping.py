@@ -178,7 +178,7 @@ def test_daemonCannotListen(stage: Stage) -> None:
     assert daemon.started.returncode == 1
     assert f"--listen {listen}: " in daemon.started.stderr
     assert "in use" in daemon.started.stderr
-    assert not daemon.pidfile.exists()
+    waitUntil(lambda: not daemon.pidfile.exists(), "the pid file is gone, which comes after what is said")
     assert "Traceback" not in daemon.started.stderr + daemon.log
 
 

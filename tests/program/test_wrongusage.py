@@ -27,7 +27,7 @@ OPTIONS = {
     "no time to dial": ((*LISTEN, *BACKEND, "--dial-timeout", "0"), "--dial-timeout 0", "number of seconds"),
     "no clients": ((*LISTEN, *BACKEND, "--max-connections", "0"), "--max-connections 0", "whole number from 1"),
     "unknown policy": ((*LISTEN, *BACKEND, "--policy", "fair"), "--policy fair", "round-robin"),
-    "two sources": ((*LISTEN, *BACKEND, "--backends-file", "b.json"), "--backend", "--backends-file"),
+    "two sources": ((*LISTEN, "--dns", "a.example:1", "--backends-file", "b.json"), "--backends-file b.json", "--dns"),
     "unknown endpoint": ((*BACKEND, "--listen", "owl:6443"), "--listen owl:6443", "tcp:6443:interface=127.0.0.1"),
     "endpoint's port": ((*BACKEND, "--listen", "tcp:http"), "--listen tcp:http", "tcp:6443:interface=127.0.0.1"),
     "address": ((*LISTEN, "--backend", "nowhere"), "--backend nowhere", "192.0.2.11:6443"),

@@ -109,6 +109,7 @@ class _Run(ProcessProtocol):
         else:
             self._output += data
         if self._heard > MOST:
+            self._complaint = b""  # its last words are cut somewhere
             self._giveUp(f"says more than {MOST >> 20} MiB")
 
     def processExited(self, reason: Failure) -> None:

@@ -6,21 +6,20 @@ import random as systemRandom
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from tinylb.addresses import HostPort
 from tinylb.backends import BackendSet, TCPBackend
 from tinylb.clock import monotonicClock, release
-from tinylb.interfaces import IBackend, IDescribed, IExpecting, IProbe
+from tinylb.interfaces import IDescribed, IExpecting, IProbe
 from tinylb.probe import ConnectProbe
 from tinylb.providers.kubernetes.access import Access, AccessError, inClusterAccess, kubeconfigAccess
 from tinylb.providers.kubernetes.api import Api
 from tinylb.providers.kubernetes.doubt import Doubt
 from tinylb.providers.kubernetes.reflector import Reflector
+from tinylb.providers.kubernetes.retreat import Retreat
 from tinylb.providers.kubernetes.slices import SERVICE, SERVICE_LABEL, Service, Slices
 from tinylb.providers.report import Report
 from tinylb.value import Value, Watcher
@@ -39,8 +38,8 @@ class KubernetesProvider:
     backend's id is its target.
 
     A list that turns empty is not believed while anybody who was known answers; see L{Doubt
-    <tinylb.providers.kubernetes.doubt.Doubt>}. A set under which the source cannot be asked any more is given up for
-    the one before it, if somebody of that answers: the source may be asked by way of its own backends.
+    <tinylb.providers.kubernetes.doubt.Doubt>}. A set under which the source cannot be asked any more may be given up
+    for the one before it; see L{Retreat <tinylb.providers.kubernetes.retreat.Retreat>}.
 
     @param reactor: used by the backends, and to ask.
     @param access: the path of a kubeconfig, or C{in-cluster}; or an L{Access
@@ -74,16 +73,15 @@ class KubernetesProvider:
         self._value: Value[BackendSet] = Value(onWatched=self._start, onUnwatched=self._stop)
         self._slices = Slices(self._service)
         self._inForce = BackendSet()
-        self._proven = BackendSet()
         self._made: dict[tuple[HostPort, bool], TCPBackend] = {}
         self._hasAnswered = False
         self._settling: IDelayedCall | None = None
         self._trouble: str | None = None
         self._lack: str | None = None
         self._consequence = ""
-        self._returning: Deferred[Any] | None = None
-        self._probe = probe or ConnectProbe(self._clock, random)
-        self._doubt = Doubt(self._clock, random, self._probe, self._listAnew, self._believe)
+        probe = probe or ConnectProbe(self._clock, random)
+        self._doubt = Doubt(self._clock, random, probe, self._listAnew, self._believe)
+        self._retreat = Retreat(probe, self._publish)
         self._reflector = Reflector(
             Api(reactor, self._clock, access),
             self._clock,
@@ -100,7 +98,8 @@ class KubernetesProvider:
     def expect(self, backends: BackendSet) -> None:
         """See L{IExpecting.expect}."""
         if not self._hasAnswered:
-            self._inForce = self._proven = backends
+            self._inForce = backends
+            self._retreat.asked(backends)
 
     def describe(self) -> dict[str, str | None]:
         """See L{IDescribed.describe}."""
@@ -123,7 +122,7 @@ class KubernetesProvider:
 
     def asked(self) -> None:
         """See L{Collection <tinylb.providers.kubernetes.reflector.Collection>}."""
-        self._proven = self._inForce
+        self._retreat.asked(self._inForce)
 
     def failed(self, error: Exception) -> None:
         """See L{Collection <tinylb.providers.kubernetes.reflector.Collection>}."""
@@ -133,9 +132,7 @@ class KubernetesProvider:
         self._trouble = text.removeprefix(f"{self._access.name}: ")  # it stands in the source's name
         self._tell()
         self._doubt.notConfirmed()
-        if self._inForce.members != self._proven.members and self._returning is None:
-            returning = Deferred.fromCoroutine(self._return()).addErrback(Failure.trap, CancelledError)
-            self._returning = None if returning.called else returning
+        self._retreat.failed(self._inForce)
 
     def worked(self) -> None:
         """See L{Collection <tinylb.providers.kubernetes.reflector.Collection>}."""
@@ -152,18 +149,13 @@ class KubernetesProvider:
         self._reflector.stop()
         self._doubt.end()
         self._cancelSettling()
-        self._cancelReturning()
+        self._retreat.end()
         self._access.close()
         release(self._clock)
 
     def _listAnew(self) -> None:
         self._cancelSettling()
         self._reflector.relist()
-
-    def _cancelReturning(self) -> None:
-        returning, self._returning = self._returning, None
-        if returning is not None:
-            returning.cancel()
 
     def _cancelSettling(self) -> None:
         settling, self._settling = self._settling, None
@@ -175,13 +167,14 @@ class KubernetesProvider:
         @param doubt: begins to doubt, or goes on with it.
         """
         self._cancelSettling()
-        self._cancelReturning()
         endpoints = self._slices.endpoints()
         self._lack = self._whatIsLacking(endpoints)
         self._consequence = "it gets no new connections"
         if endpoints:
             self._doubt.end()
-            self._publish(self._backendsAt(endpoints))
+            backends = self._backendsAt(endpoints)
+            if self._retreat.allows(backends):
+                self._publish(backends)
             self._tell()
         elif self._inForce:
             known = len(self._inForce)
@@ -191,17 +184,6 @@ class KubernetesProvider:
             doubt(self._inForce)
         else:
             self._believe()
-
-    async def _return(self) -> None:
-        """
-        The source cannot be asked, and could not be since the set has changed. Perhaps whoever is gone was the way to
-        it: if nobody new answers, and one of the former does, they are in force again.
-        """
-        areNew = await self._probe.anyAnswers(_usable(self._inForce))
-        areOld = not areNew and await self._probe.anyAnswers(_usable(self._proven))
-        self._returning = None
-        if areOld:
-            self._publish(self._proven)
 
     def _believe(self) -> None:
         if self._inForce:
@@ -253,10 +235,6 @@ class KubernetesProvider:
 
 def _accessBy(reactor: Any, clock: IReactorTime, config: str) -> Access:
     return inClusterAccess(reactor, clock) if config == "in-cluster" else kubeconfigAccess(reactor, clock, config)
-
-
-def _usable(backends: BackendSet) -> list[IBackend]:
-    return [backends[member.id] for member in backends.members if not member.draining]
 
 
 def _spelled(ports: Sequence[tuple[str, str]]) -> str:

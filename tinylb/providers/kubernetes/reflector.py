@@ -33,6 +33,10 @@ GRACE = 10.0
 LASTING = 5.0
 """Seconds that a watch has to last to show that all is well."""
 
+SILENCE = 90.0
+"""Seconds of silence that end a watch of a server that sends bookmarks. Real ones do so about once a minute; one that
+hangs behind an open connection does not."""
+
 RELIST = 600.0
 """Seconds after which all is listed anew, up to half as long again. A server whose data were restored from a backup may
 be behind the version that is known, and tell a watch nothing."""
@@ -109,6 +113,8 @@ class Reflector:
         self._run: object = None
         self._going: Deferred[None] | None = None
         self._watching: Deferred[None] | None = None
+        self._sendsBookmarks = False
+        self._heard = 0.0
         self._backoff = SHORTEST
         # Seconds for which the server has asked to be left in peace.
         self._wish = 0.0
@@ -206,10 +212,22 @@ class Reflector:
             "timeoutSeconds": str(int(seconds)),
         }
         lasting: list[IDelayedCall] = []
+        isSilent = False
 
         def began() -> None:
+            self._heard = self._clock.seconds()
             self._collection.asked()
             lasting.append(self._clock.callLater(LASTING, self._calm))
+            lasting.append(self._clock.callLater(SILENCE, listen))
+
+        def listen() -> None:
+            nonlocal isSilent
+            silence = self._clock.seconds() - self._heard
+            isSilent = self._sendsBookmarks and silence >= SILENCE
+            if isSilent:
+                watching.cancel()
+            else:
+                lasting[1] = self._clock.callLater(max(1.0, SILENCE - silence), listen)
 
         stream = self._api.stream(self._path, parameters, began, self._event, seconds + GRACE)
         self._watching = watching = Deferred.fromCoroutine(stream)
@@ -220,6 +238,8 @@ class Reflector:
         except Exception as error:
             if self._run is run and not self._version:
                 return  # ended by ourselves, whatever Agent makes of that
+            if isSilent:
+                raise StreamBroken("nothing is heard any more") from None
             raise (_goneOr(error) if isinstance(error, ApiError) else error) from None
         finally:
             self._watching = None
@@ -241,6 +261,8 @@ class Reflector:
         version = metadata.get("resourceVersion") if isinstance(metadata, dict) else None
         if isinstance(version, str) and version:
             self._version = version
+        self._heard = self._clock.seconds()
+        self._sendsBookmarks |= kind == "BOOKMARK"
         if kind in ("ADDED", "MODIFIED", "DELETED"):
             self._collection.changed(kind, thing)
 
