@@ -34,7 +34,7 @@ SPEED = 10
 """Of L{Quick}."""
 
 QUIET = 0.3
-"""Seconds without an answer after which none is taken to be on its way."""
+"""Seconds from the opening or closing of a connection after which no answer is taken to be on its way."""
 
 SOON = 1.0
 """Seconds; less is only waited for between one thing and the next, and never for somebody else."""
@@ -141,14 +141,20 @@ class Hurried(Clock):
     async def until(self, condition: Callable[[], bool], what: str, within: float) -> None:
         """Wait until C{condition} holds, for so many seconds of this clock."""
         end = self.seconds() + within
-        quietSince = reactor.seconds()
+        connections, quietSince = _connections(), reactor.seconds()
         while not condition():
+            if _connections() != connections:
+                connections, quietSince = _connections(), reactor.seconds()
             ahead = min((call.getTime() for call in self.getDelayedCalls()), default=end) - self.seconds()
             if ahead < SOON or reactor.seconds() - quietSince > QUIET:
                 self.advance(max(0.0, ahead))
-                quietSince = reactor.seconds()
             assert self.seconds() < end, f"not within {within} s: {what}"
             await deferLater(reactor, 0.002)
+
+
+def _connections() -> set[object]:
+    """All that the reactor has open."""
+    return {*reactor.getReaders(), *reactor.getWriters()}
 
 
 def _ordered(targets: tuple[str, ...]) -> tuple[str, ...]:
