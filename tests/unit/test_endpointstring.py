@@ -175,7 +175,7 @@ class WrongUsageTests(ParseCase):
         self.assertWrong("backends=192.0.2.1:0: .* no port ", backends="192.0.2.2:1,192.0.2.1:0")
         self.assertWrong("backends=a=192.0.2.2:1: the id a is given twice", backends="a=192.0.2.1:1,a=192.0.2.2:1")
         self.assertWrong("dns=192.0.2.1:1: 192.0.2.1 is an address ", dns="192.0.2.1:1")
-        self.assertWrong("dns=a.example: 'a.example' is not HOST:PORT", dns="a.example")
+        self.assertWrong("dns=a.example: not HOST:PORT; write for example api.example.com", dns="a.example")
         self.assertWrong("srv=192.0.2.1: .* is an address", srv="192.0.2.1")
 
     def test_kubernetes(self) -> None:

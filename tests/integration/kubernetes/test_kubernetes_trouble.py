@@ -176,6 +176,20 @@ async def test_silentWatch(server: ApiServer, follow: Follow, isLater: bool) -> 
     assert len(server.requests(On.LIST)) == 1
 
 
+@pytest_twisted.ensureDeferred
+async def test_silentSoon(server: ApiServer, follow: Follow) -> None:
+    """Where a server sends bookmarks, its silence is noticed long before the watch should have ended."""
+    clock = Hurried()
+    following = follow(clock=clock)
+    await clock.until(lambda: server.count("watches") == 1, "it is watched", 10)
+    server.touch(bookmark=True)
+    server.put(endpointSlice("192.0.2.13"))
+    await clock.until(lambda: following.now == (KUBEADM[2],), "that is seen", 10)
+    server.deafen()
+    server.put(endpointSlice("192.0.2.14"))
+    await clock.until(lambda: following.now == (NEXT,), "the change is seen", 110)
+
+
 @pytest.mark.parametrize(
     ("how", "on"), [(How.CLOSE, On.LIST), (How.CLOSE_HALF, On.LIST), (How.CLOSE, On.WATCH), (How.CUT, On.WATCH)]
 )
