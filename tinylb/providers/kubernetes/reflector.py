@@ -227,7 +227,8 @@ class Reflector:
             if isSilent:
                 watching.cancel()
             else:
-                lasting[1] = self._clock.callLater(SILENCE - silence % SILENCE, listen)
+                # Not sooner than in a second: rounded off, what is left may be no time at all.
+                lasting[1] = self._clock.callLater(max(1.0, SILENCE - silence % SILENCE), listen)
 
         stream = self._api.stream(self._path, parameters, began, self._event, seconds + GRACE)
         self._watching = watching = Deferred.fromCoroutine(stream)
