@@ -5,7 +5,6 @@ U{https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detecti
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -14,12 +13,11 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from tinylb.addresses import quote
 from tinylb.providers.kubernetes.access import AccessError
+from tinylb.providers.kubernetes.answers import Gone, goneOr, readEvent, readList, wordingOf
 from tinylb.providers.kubernetes.api import Api
 from tinylb.providers.kubernetes.bodies import ApiError, StreamBroken
 from tinylb.providers.kubernetes.slices import UnexpectedSlice
-from tinylb.wording import printable
 
 SHORTEST, LONGEST = 0.2, 30.0
 """Seconds between tries, at first and at the most; up to half of it less, so that many do not come together."""
@@ -52,10 +50,6 @@ PAGE = 50
 
 MOST_PAGES = 200
 """A list of more does not end."""
-
-
-class Gone(Exception):
-    """The server has forgotten what has changed since: HTTP's status 410."""
 
 
 class Collection(Protocol):
@@ -189,8 +183,8 @@ class Reflector:
             try:
                 answer = await self._api.get(self._path, {**self._parameters, **more})
             except ApiError as error:
-                raise _goneOr(error) from None
-            items, version, page = _readList(answer)
+                raise goneOr(error) from None
+            items, version, page = readList(answer)
             objects += items
             if not page:
                 break
@@ -241,7 +235,7 @@ class Reflector:
                 return  # ended by ourselves, whatever Agent makes of that
             if isSilent:
                 raise StreamBroken("nothing is heard any more") from None
-            raise (_goneOr(error) if isinstance(error, ApiError) else error) from None
+            raise (goneOr(error) if isinstance(error, ApiError) else error) from None
         finally:
             self._watching = None
             for call in lasting:
@@ -254,10 +248,10 @@ class Reflector:
         self._collection.worked()
 
     def _event(self, line: bytes) -> None:
-        event = _readEvent(line)
+        event = readEvent(line)
         kind, thing = event["type"], event["object"]
         if kind == "ERROR":
-            raise _goneOr(ApiError(f"the watch failed: {_wording(thing)}", thing.get("code")))
+            raise goneOr(ApiError(f"the watch failed: {wordingOf(thing)}", thing.get("code")))
         metadata = thing.get("metadata")
         version = metadata.get("resourceVersion") if isinstance(metadata, dict) else None
         if isinstance(version, str) and version:
@@ -279,34 +273,3 @@ class Reflector:
         sleeping: Deferred[None] = Deferred(lambda _: call.cancel())
         call = self._clock.callLater(seconds, sleeping.callback, None)
         return sleeping
-
-
-def _goneOr(error: ApiError) -> Exception:
-    return Gone() if error.status == 410 else error
-
-
-def _readList(answer: Any) -> tuple[list[Any], str, str]:
-    """The objects, the version and, if that is not all, where it goes on."""
-    metadata = answer.get("metadata") if isinstance(answer, dict) else None
-    items = answer.get("items") or [] if isinstance(answer, dict) else None
-    if not isinstance(metadata, dict) or not isinstance(items, list):
-        raise ApiError(f"what it lists is no list: {quote(answer)}")
-    return items, str(metadata.get("resourceVersion") or ""), str(metadata.get("continue") or "")
-
-
-def _readEvent(line: bytes) -> dict[str, Any]:
-    try:
-        event = json.loads(line)
-    except (ValueError, RecursionError):
-        raise ApiError(f"an event is not JSON: {quote(line)}") from None
-    if (
-        not isinstance(event, dict)
-        or not isinstance(event.get("type"), str)
-        or not isinstance(event.get("object"), dict)
-    ):
-        raise ApiError(f"an event is none: {quote(event)}")
-    return event
-
-
-def _wording(status: dict[str, Any]) -> str:
-    return printable(status.get("message") or status.get("reason") or status.get("code"))
