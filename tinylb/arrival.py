@@ -36,7 +36,7 @@ class Reception:
     rules: PairRules
     waiting: dict[Arrival, None]
     refusal: Callable[[], CloseReason | None]
-    unserved: Callable[[IAddress | None, CloseReason, DialError, float], None]
+    unserved: Callable[[IAddress | None, CloseReason, DialError, float, str | None], None]
 
 
 class State(Enum):
@@ -60,9 +60,10 @@ class Arrival(Backlog):
 
     _log = Logger()
 
-    def __init__(self, reception: Reception, address: IAddress | None) -> None:
+    def __init__(self, reception: Reception, address: IAddress | None, listener: str | None) -> None:
         self._reception = reception
         self._address = address
+        self._listener = listener
         self._state = _NEW
         self._end: End
         self._dial: Dial | None = None
@@ -127,7 +128,7 @@ class Arrival(Backlog):
         rules = self._reception.rules
         if not isinstance(backend.transport, SocketTransport):
             backend.prepare(rules.engines.poller)
-        pair = Pair(rules, connected, self._end, backend, self._address)
+        pair = Pair(rules, connected, self._end, backend, self._address, self._listener)
         try:
             pair.open()
         except Exception:
@@ -164,4 +165,4 @@ class Arrival(Backlog):
             self._end.transport.abortConnection()
         self._end.owner = NOBODY  # they refer to each other
         waited = self._reception.rules.clock.seconds() - self._since
-        self._reception.unserved(self._address, reason, error, waited)
+        self._reception.unserved(self._address, reason, error, waited, self._listener)

@@ -7,15 +7,13 @@ from collections.abc import Callable
 from typing import Any, TypedDict
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IAddress, IDelayedCall, IListeningPort, IReactorTime
-from twisted.internet.protocol import Factory
+from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime
 
-from tinylb.acceptor import Acceptor
 from tinylb.arrival import Arrival, Reception
 from tinylb.backends import BackendSet
 from tinylb.clock import monotonicClock, release
 from tinylb.dialer import Dialer
-from tinylb.ends import End
+from tinylb.entrance import Entrance
 from tinylb.events import ClientUnserved, CloseReason, Verdict
 from tinylb.failures import DialError
 from tinylb.findings import Finding
@@ -42,7 +40,7 @@ class BalancerOptions(TypedDict, total=False):
     clock: IReactorTime | None
 
 
-class LoadBalancer(Factory):
+class LoadBalancer(Entrance):
     """
     Joins each client that connects to a backend of the current set, and ends every connection to
     a target the moment that target leaves the set.
@@ -67,8 +65,6 @@ class LoadBalancer(Factory):
     @ivar unserved: how many clients got no backend, by close reason.
     @ivar clock: the clock.
     """
-
-    noisy = False
 
     def __init__(
         self,
@@ -96,7 +92,7 @@ class LoadBalancer(Factory):
         self._deadline: IDelayedCall | None = None
         self._waiting: dict[Arrival, None] = {}
         self._engines = Engines(reactor, relay)
-        self._reception = Reception(
+        reception = Reception(
             dialer=Dialer(
                 clock,
                 self._pool.selection,
@@ -118,25 +114,16 @@ class LoadBalancer(Factory):
             refusal=self._refusal,
             unserved=self._countUnserved,
         )
+        super().__init__(reception)
 
     @property
     def backends(self) -> BackendSet:
         """The current set."""
         return self._pool.selection.backends
 
-    def buildProtocol(self, addr: IAddress | None) -> End:
-        """A client connects. See L{Factory.buildProtocol}."""
-        return End(Arrival(self._reception, addr))
-
-    def accept(self, port: IListeningPort) -> Acceptor | None:
-        """
-        Accept for a port that was listened on with this factory, at less cost than the port does. Closing it is still
-        the caller's; it stops the acceptor before. Not for a subclass that wraps the protocols which L{buildProtocol}
-        gives: theirs are not complete transports.
-
-        @return: L{None} when the port goes on by itself, as one with TLS.
-        """
-        return self._engines.accept(port, self)
+    def entrance(self) -> Entrance:
+        """One more factory for clients of this balancer, for a listener whose name they are to bear."""
+        return Entrance(self._reception)
 
     def replaceBackends(self, backends: BackendSet) -> None:
         """
@@ -231,6 +218,8 @@ class LoadBalancer(Factory):
         isFull = self._maxConnections is not None and clients >= self._maxConnections
         return CloseReason.CLIENT_LIMIT if isFull else None
 
-    def _countUnserved(self, client: IAddress | None, reason: CloseReason, error: DialError, seconds: float) -> None:
+    def _countUnserved(
+        self, client: IAddress | None, reason: CloseReason, error: DialError, seconds: float, listener: str | None
+    ) -> None:
         self.unserved[reason] += 1
-        self.observers.tell(ClientUnserved, client, reason, error.causes, error.attempts, seconds)
+        self.observers.tell(ClientUnserved, client, reason, error.causes, error.attempts, seconds, listener)

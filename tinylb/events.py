@@ -172,6 +172,7 @@ class ClientUnserved:
     @ivar causes: one text for each attempt that failed, or why there was none.
     @ivar attempts: how many there were.
     @ivar seconds: how long the client had waited.
+    @ivar listener: the address that it came in by, where that is one of the service's.
     """
 
     client: IAddress | None
@@ -179,6 +180,7 @@ class ClientUnserved:
     causes: tuple[str, ...]
     attempts: int
     seconds: float
+    listener: str | None = None
 
 
 @dataclass(frozen=True)
@@ -186,13 +188,15 @@ class PairOpened:
     """A client is connected to its backend.
 
     @ivar attempts: how many attempts it took.
-    @ivar dialSeconds: how long that took in all."""
+    @ivar dialSeconds: how long that took in all.
+    @ivar listener: as in L{ClientUnserved}."""
 
     client: IAddress | None
     backend: str
     target: str
     attempts: int
     dialSeconds: float
+    listener: str | None = None
 
 
 @dataclass(frozen=True)
@@ -215,6 +219,7 @@ class PairClosed:
     @ivar bytesIn: bytes from the client to the backend.
     @ivar bytesOut: bytes from the backend to the client.
     @ivar duration: seconds from the connection to the backend to the end.
+    @ivar listener: as in L{ClientUnserved}.
     """
 
     client: IAddress | None
@@ -226,6 +231,7 @@ class PairClosed:
     bytesOut: int
     duration: float
     reason: CloseReason
+    listener: str | None = None
 
 
 Event = Union[

@@ -30,19 +30,22 @@ class Listeners:
     """
     Listens on all of its endpoints, or in the end on none.
 
-    @param opened: called for each that is listened on.
-    @param accept: asked who accepts in a port's place.
+    @param factories: one for each endpoint.
+    @param opened: called with the number of each that is listened on, and its address.
+    @param accept: asked who accepts in a port's place, of which the number is given as well.
     @ivar outcome: when all are, or L{CannotListen}.
     """
 
     def __init__(
         self,
         endpoints: Sequence[IStreamServerEndpoint],
-        opened: Callable[[], None],
-        accept: Callable[[IListeningPort], Acceptor | None],
+        factories: Sequence[IProtocolFactory],
+        opened: Callable[[int, IAddress], None],
+        accept: Callable[[int, IListeningPort], Acceptor | None],
     ) -> None:
         self.outcome = Outcome()
         self._endpoints = endpoints
+        self._factories = factories
         self._told = opened
         self._accept = accept
         self._acceptors: list[Acceptor] = []
@@ -55,10 +58,10 @@ class Listeners:
         """The addresses listened on, in the order of the endpoints."""
         return [self._ports[number].getHost() for number in sorted(self._ports)]
 
-    def open(self, factory: IProtocolFactory) -> None:
+    def open(self) -> None:
         """Begin to listen, and call back; L{outcome} tells when that is done."""
         opening: list[Deferred[None]] = []
-        for number, endpoint in enumerate(self._endpoints):
+        for number, (endpoint, factory) in enumerate(zip(self._endpoints, self._factories, strict=True)):
             listening = maybeDeferred(endpoint.listen, factory)
             opening.append(listening.addCallback(self._opened, number).addErrback(self._failed, number))
         DeferredList(opening).addCallback(self._done)
@@ -79,10 +82,10 @@ class Listeners:
         if self._isClosed:
             self._closePorts()
             return
-        acceptor = self._accept(port)
+        acceptor = self._accept(number, port)
         if acceptor is not None:
             self._acceptors.append(acceptor)
-        self._told()
+        self._told(number, port.getHost())
 
     def _failed(self, failure: Failure, number: int) -> None:
         if self._failure is None:

@@ -70,6 +70,7 @@ class Pair:
         "_dialSeconds",
         "_firstToClose",
         "_isArmed",
+        "_listener",
         "_opened",
         "_relay",
         "_rules",
@@ -79,13 +80,20 @@ class Pair:
     )
 
     def __init__(
-        self, rules: PairRules, connected: Connected, client: End, backend: End, address: IAddress | None
+        self,
+        rules: PairRules,
+        connected: Connected,
+        client: End,
+        backend: End,
+        address: IAddress | None,
+        listener: str | None,
     ) -> None:
         candidate, _, self._attempts, self._dialSeconds = connected
         self.target = candidate.target
         self._backend = candidate.id
         self._rules = rules
         self._address = address
+        self._listener = listener
         self._opened = rules.clock.seconds()
         self._isArmed = False
         self._timer: IDelayedCall | None = None
@@ -107,7 +115,9 @@ class Pair:
     def open(self) -> None:
         """Register, and start relaying."""
         self._rules.registry.addPair(self)
-        self._rules.tell(PairOpened, self._address, self._backend, self.target, self._attempts, self._dialSeconds)
+        self._rules.tell(
+            PairOpened, self._address, self._backend, self.target, self._attempts, self._dialSeconds, self._listener
+        )
         if not self._relay.isAborting:  # by somebody who was told
             self._rules.late.add(self)
         self._relay.start()
@@ -180,6 +190,7 @@ class Pair:
             relay.bytesOut,
             rules.clock.seconds() - self._opened,
             self._cause or self._firstToClose or _CLIENT_CLOSED,
+            self._listener,
         )
         if not registry.connections:
             registry.settle()

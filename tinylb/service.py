@@ -8,11 +8,12 @@ from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, DeferredList
-from twisted.internet.interfaces import IAddress, IReactorTime, IStreamServerEndpoint
+from twisted.internet.interfaces import IAddress, IListeningPort, IReactorTime, IStreamServerEndpoint
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from typing_extensions import Unpack
 
+from tinylb.acceptor import Acceptor
 from tinylb.addresses import spell
 from tinylb.backends import BackendSet
 from tinylb.balancer import BalancerOptions, LoadBalancer
@@ -59,7 +60,8 @@ class LoadBalancerService(Service):
         self._state = State.STOPPED
         self._leftOut: dict[str, str] = {}
         self._published: BackendSet | None = None
-        self._listeners = Listeners(self._endpoints, self._opened, self.balancer.accept)
+        self._entrances = [self.balancer.entrance() for _ in self._endpoints]
+        self._listeners = self._newListeners()
         self._ready = Outcome()
         self._follower = Follower(self.balancer.clock, provider, self._take)
 
@@ -121,18 +123,25 @@ class LoadBalancerService(Service):
             return
         self._state = State.STARTED
         if self._listeners.outcome.isKnown:
-            self._listeners, self._ready = Listeners(self._endpoints, self._opened, self.balancer.accept), Outcome()
+            self._listeners, self._ready = self._newListeners(), Outcome()
         self.balancer.resume()
         self._follower.start()
         failures: list[Failure] = []
         listening = self._listeners.outcome.when()
         listening.addCallbacks(self._listening, self._cannotListen, errbackArgs=(failures,))
-        self._listeners.open(self.balancer)
+        self._listeners.open()
         if failures:
             failures[0].raiseException()
 
-    def _opened(self) -> None:
+    def _newListeners(self) -> Listeners:
+        return Listeners(self._endpoints, self._entrances, self._opened, self._accept)
+
+    def _accept(self, number: int, port: IListeningPort) -> Acceptor | None:
+        return self._entrances[number].accept(port)
+
+    def _opened(self, number: int, host: IAddress) -> None:
         """From now on connections to one more address come back to us."""
+        self._entrances[number].listener = spell(host)
         if self._published is not None:
             self._take(self._published)
 

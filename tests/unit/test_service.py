@@ -10,6 +10,7 @@ from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 
 from tests.unit.servicecase import ServiceTestCase, SlowEndpoint, WatchedProvider
 from tinylb import CannotListen
+from tinylb.events import ClientUnserved, PairClosed, PairOpened
 from tinylb.testing import MemoryEndpoint
 
 
@@ -75,6 +76,18 @@ class StartTests(ServiceTestCase):
         self.assertEqual(len(self.backend.connections), 2)
         self.assertEqual([str(getattr(host, "port", None)) for host in service.hosts], ["7443", "8443"])
         self.assertIn("info: Listening on 127.0.0.1:7443, 127.0.0.1:8443", self.lines)
+
+    def test_listenersAreNamed(self) -> None:
+        """Events say by which listener a client came."""
+        others = MemoryEndpoint(self.clock, 7443), MemoryEndpoint(self.clock, 8443)
+        self.started(*others)
+        others[1].connect()
+        self.provider.set(self.set)
+        others[0].connect().reset()
+        self.clock.advance(0)
+        told = [(type(event), event.listener) for event in self.recorder.events if hasattr(event, "listener")]
+        expected = [(ClientUnserved, "127.0.0.1:8443"), (PairOpened, "127.0.0.1:7443"), (PairClosed, "127.0.0.1:7443")]
+        self.assertEqual(told, expected)
 
     def test_whenListening(self) -> None:
         """Who asks is told when every endpoint is listened on, before or after."""

@@ -1,0 +1,39 @@
+"""Where clients come in."""
+
+from __future__ import annotations
+
+from twisted.internet.interfaces import IAddress, IListeningPort
+from twisted.internet.protocol import Factory
+
+from tinylb.acceptor import Acceptor
+from tinylb.arrival import Arrival, Reception
+from tinylb.ends import End
+
+
+class Entrance(Factory):
+    """
+    Receives the clients of one listener.
+
+    @ivar listener: its address, as clients' events name it; L{None} where nobody has said.
+    """
+
+    noisy = False
+
+    listener: str | None = None
+
+    def __init__(self, reception: Reception) -> None:
+        self._reception = reception
+
+    def buildProtocol(self, addr: IAddress | None) -> End:
+        """A client connects. See L{Factory.buildProtocol}."""
+        return End(Arrival(self._reception, addr, self.listener))
+
+    def accept(self, port: IListeningPort) -> Acceptor | None:
+        """
+        Accept for a port that was listened on with this factory, at less cost than the port does. Closing it is still
+        the caller's; it stops the acceptor before. Not for a subclass that wraps the protocols which L{buildProtocol}
+        gives: theirs are not complete transports.
+
+        @return: L{None} when the port goes on by itself, as one with TLS.
+        """
+        return self._reception.rules.engines.accept(port, self)
