@@ -37,7 +37,7 @@ class Observers(MutableSequence[IObserver]):
         self._organs = tuple(organs)
         self._untold: deque[Event] = deque()
         self._holding = False
-        self._unheard: set[object] = set()
+        self._hearers: dict[object, tuple[IObserver, ...]] = {}
 
     @overload
     def __getitem__(self, index: int) -> IObserver: ...
@@ -50,11 +50,11 @@ class Observers(MutableSequence[IObserver]):
 
     def __setitem__(self, index: int | slice, value: Any) -> None:
         self._observers[index] = value
-        self._unheard.clear()
+        self._hearers.clear()
 
     def __delitem__(self, index: int | slice) -> None:
         del self._observers[index]
-        self._unheard.clear()
+        self._hearers.clear()
 
     def __len__(self) -> int:
         return len(self._observers)
@@ -62,7 +62,7 @@ class Observers(MutableSequence[IObserver]):
     def insert(self, index: int, value: IObserver) -> None:
         """See L{list.insert}."""
         self._observers.insert(index, value)
-        self._unheard.clear()
+        self._hearers.clear()
 
     def tell(self, kind: Callable[P, Event], *args: P.args, **kwargs: P.kwargs) -> None:
         """
@@ -71,15 +71,23 @@ class Observers(MutableSequence[IObserver]):
         @param kind: the event's class. It is made of what follows only if somebody is there to hear of it: on the way
             of a healthy connection nobody may be.
         """
-        if kind in self._unheard:
+        hearers = self._hearers.get(kind)
+        if hearers is None:
+            hearers = self._findHearers(kind)
+        if not hearers:
             return
-        if not self._isHeard(kind):
-            self._unheard.add(kind)
+        event = kind(*args, **kwargs)
+        if self._holding:
+            self._untold.append(event)
             return
-        self._untold.append(kind(*args, **kwargs))
-        if not self._holding:
-            with self.held():
-                pass
+        self._holding = True
+        try:
+            self._tellNow(event, hearers)
+        finally:
+            self._holding = False
+            if self._untold:
+                with self.held():
+                    pass
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -93,24 +101,28 @@ class Observers(MutableSequence[IObserver]):
         finally:
             try:
                 while self._untold:
-                    self._tellNow(self._untold.popleft())
+                    event = self._untold.popleft()
+                    self._tellNow(event, self._findHearers(type(event)))
             finally:
                 self._holding = False
 
-    def _isHeard(self, kind: object) -> bool:
-        try:
-            return any(_hears(observer, kind) for observer in (*self._observers, *self._organs))
-        except Exception:
-            return True  # that observer is asked once more when it is told, and what it raises is logged
+    def _findHearers(self, kind: object) -> tuple[IObserver, ...]:
+        hearers = self._hearers.get(kind)
+        if hearers is None:
+            hearers = tuple(each for each in (*self._observers, *self._organs) if self._hears(each, kind))
+            self._hearers[kind] = hearers
+        return hearers
 
-    def _tellNow(self, event: Event) -> None:
-        for observer in (*self._observers, *self._organs):
+    def _hears(self, observer: IObserver, kind: object) -> bool:
+        try:
+            return not ISelectiveObserver.providedBy(observer) or kind in observer.kinds
+        except Exception:
+            self._log.failure("Observer {observer!r} does not say what it is told of", observer=observer)
+            return False
+
+    def _tellNow(self, event: Event, hearers: tuple[IObserver, ...]) -> None:
+        for observer in hearers:
             try:
-                if _hears(observer, type(event)):
-                    observer.observe(event)
+                observer.observe(event)
             except Exception:
                 self._log.failure("Observer {observer!r} failed at {event!r}", observer=observer, event=event)
-
-
-def _hears(observer: IObserver, kind: object) -> bool:
-    return not ISelectiveObserver.providedBy(observer) or kind in observer.kinds
