@@ -7,6 +7,8 @@ from collections.abc import Callable
 from threading import Lock, Thread
 from typing import Any
 
+from twisted.internet.defer import Deferred
+from twisted.internet.threads import deferToThreadPool
 from twisted.python.failure import Failure
 
 Job = tuple[Callable[[bool, Any], None], Callable[[], Any]]
@@ -60,3 +62,11 @@ class Daemons:
                 job = self._waiting.popleft() if self._waiting else None
                 if job is None:
                     self._running -= 1
+
+
+def inDaemon(reactor: Any) -> Callable[[Callable[[], Any]], Deferred[Any]]:
+    """
+    @return: calls a function in a thread, one at a time; its L{Deferred} fires with what that returns.
+    """
+    daemons = Daemons(1)
+    return lambda function: deferToThreadPool(reactor, daemons, function)  # type: ignore[arg-type]

@@ -100,6 +100,13 @@ class IExpecting(IProvider):
         """
 
 
+class IRefreshable(Interface):
+    """Somebody who follows what is elsewhere, and can be told to look again. Optional for providers and services."""
+
+    def refresh() -> None:
+        """Look again now, though nothing says that there is news. Nothing is undone meanwhile."""
+
+
 class IProbe(Interface):
     """Finds out whether backends can be reached: how providers, and layers of them, hear of health."""
 

@@ -42,9 +42,9 @@ class Summary:
         self._counts: Counter[str] = Counter()
         self._silence: IDelayedCall | None = None
 
-    def add(self, what: str) -> None:
-        """Count one."""
-        self._counts[what] += 1
+    def add(self, what: str, count: int = 1) -> None:
+        """Count one, or more."""
+        self._counts[what] += count
         if self._silence is None:
             self.flush()
 

@@ -14,14 +14,13 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
-from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from tinylb.addresses import quote
 from tinylb.backends import BackendSet
 from tinylb.clock import monotonicClock, release
-from tinylb.daemons import Daemons
+from tinylb.daemons import inDaemon
 from tinylb.files import Missing, Unreadable, contentOf, stampOf
 from tinylb.providers.backendsfile import InvalidBackends, parseDocument
 from tinylb.providers.entries import backendOf, written
@@ -59,7 +58,7 @@ class StateFile:
         self.path = Path(os.path.realpath(path))
         self._reactor = reactor
         self._clock = clock or monotonicClock(reactor)
-        self._inThread = inThread or _threadsOf(reactor)
+        self._inThread = inThread or inDaemon(reactor)
         self._wanted: bytes | None = None
         self._there: bytes | None = None
         self._isWriting = False
@@ -216,8 +215,3 @@ def _replace(path: Path, content: bytes) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
-
-
-def _threadsOf(reactor: Any) -> Callable[[Callable[[], None]], Deferred[None]]:
-    daemons = Daemons(1)
-    return lambda function: deferToThreadPool(reactor, daemons, function)  # type: ignore[arg-type]

@@ -1,0 +1,225 @@
+"""The access log: a line of JSON for each pair that has ended."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from json.encoder import encode_basestring_ascii as quoted
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from tinylb.addresses import spell
+from tinylb.clock import monotonicClock, release
+from tinylb.daemons import inDaemon
+from tinylb.events import Event, PairClosed
+from tinylb.interfaces import IRefreshable, ISelectiveObserver
+from tinylb.linefile import LineFile, Unwritten, wordingOf
+from tinylb.logs import Summary
+from tinylb.wording import counted
+
+TOGETHER = 0.1
+"""Seconds for which lines wait for others, so that many are written at once."""
+
+MOST = 8_000_000
+"""Bytes that may wait while the disk is slow. Lines beyond them are dropped."""
+
+PATIENCE = 1.0
+"""Seconds that a stop waits for the last lines."""
+
+REPORT = 10.0
+"""Seconds between reports of lines that were dropped."""
+
+
+@implementer(ISelectiveObserver, IRefreshable)
+class AccessLog(Service):
+    """
+    Writes the access log of one balancer, of whose observers it is one. No connection waits for it: lines are written
+    in a thread, and when they cannot be they are dropped, counted and reported.
+
+    The file is made anew when it was moved away; L{refresh} does that at once.
+
+    @param reactor: to come back from the thread.
+    @param path: C{-} is standard output.
+    @param clock: monotonic; by default the one that goes with the reactor.
+    @param inThread: calls a function in a thread; its L{Deferred} fires when that has returned.
+    @param now: tells the time of day, in seconds since the epoch.
+    @ivar written: how many lines were written.
+    @ivar dropped: how many were not.
+    @raise OSError: when the file cannot be opened.
+    """
+
+    kinds = frozenset((PairClosed,))
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        reactor: Any,
+        path: str,
+        *,
+        clock: IReactorTime | None = None,
+        inThread: Callable[[Callable[[], str | None]], Deferred[str | None]] | None = None,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.written = 0
+        self.dropped = 0
+        self._clock = clock or monotonicClock(reactor)
+        self._file = LineFile(path)
+        self._inThread = inThread or inDaemon(reactor)
+        self._now = now
+        self._dropped = Summary(self._clock, REPORT, self._report)
+        self._isFailing = False
+        self._trouble: str | None = None
+        self._lines: list[str] = []
+        self._size = 0
+        self._flushing: IDelayedCall | None = None
+        self._isWriting = False
+        self._mustReopen = False
+        self._whenWritten: Deferred[None] | None = None
+        self._who: dict[tuple[str | None, str, str], str] = {}
+        self._second = (0, "")
+
+    def observe(self, event: Event) -> None:
+        """See L{IObserver.observe <tinylb.interfaces.IObserver.observe>}."""
+        if isinstance(event, PairClosed):
+            if self._size > MOST:
+                self._drop(1, "they come faster than they can be written")
+                return
+            line = self._line(event)
+            self._lines.append(line)
+            self._size += len(line)
+            if self._flushing is None and not self._isWriting:
+                self._flushing = self._clock.callLater(TOGETHER, self._flush)
+
+    def refresh(self) -> None:
+        """See L{IRefreshable.refresh}. The file is opened anew."""
+        self._mustReopen = True
+        self._flush()
+
+    def stopService(self) -> Deferred[None]:
+        """
+        Write what there is.
+
+        @return: a L{Deferred} that fires when that is done, after a second at the latest.
+        """
+        Service.stopService(self)
+        stopped = self._whenWritten = Deferred()
+        stopped.addTimeout(PATIENCE, self._clock).addErrback(lambda _: None).addCallback(lambda _: self._close())
+        self._flush()
+        self._settle()
+        return stopped
+
+    def _line(self, event: PairClosed) -> str:
+        """By hand: this is done for every connection, and costs half of what the encoder does."""
+        key = (event.listener, event.backend, event.target)
+        who = self._who.get(key) or self._spellWho(key)
+        start = self._moment(self._now() - event.duration - event.dialSeconds)
+        client = "null" if event.client is None else quoted(spell(event.client))
+        return (
+            f'{{"start": "{start}", "client": {client}, {who}, '
+            f'"attempts": {event.attempts}, "dialSeconds": {event.dialSeconds:.6f}, "bytesIn": {event.bytesIn}, '
+            f'"bytesOut": {event.bytesOut}, "duration": {event.duration:.6f}, "reason": "{event.reason.value}"}}\n'
+        )
+
+    def _spellWho(self, key: tuple[str | None, str, str]) -> str:
+        listener, backend, target = key
+        if len(self._who) >= 1000:
+            self._who.clear()
+        who = self._who[key] = (
+            f'"listener": {"null" if listener is None else quoted(listener)}, '
+            f'"backend": {quoted(backend)}, "target": {quoted(target)}'
+        )
+        return who
+
+    def _moment(self, seconds: float) -> str:
+        """In ISO 8601, UTC; as L{timestamp <tinylb.wording.timestamp>} has it."""
+        whole = int(seconds)
+        if whole != self._second[0]:
+            self._second = whole, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole))
+        return f"{self._second[1]}.{int((seconds - whole) * 1000):03d}+00:00"
+
+    def _flush(self) -> None:
+        flushing, self._flushing = self._flushing, None
+        if flushing is not None and flushing.active():
+            flushing.cancel()
+        if self._isWriting or not (self._lines or self._mustReopen):
+            return
+        self._isWriting = True
+        lines, self._lines, self._size = self._lines, [], 0
+        mustReopen, self._mustReopen = self._mustReopen, False
+        writing = maybeDeferred(self._inThread, lambda: _write(self._file, mustReopen, "".join(lines).encode()))
+        writing.addCallbacks(self._wrote, self._failed, callbackArgs=(len(lines),), errbackArgs=(len(lines),))
+
+    def _wrote(self, trouble: str | None, lines: int) -> None:
+        self.written += lines
+        if trouble is not None and trouble != self._trouble:
+            self._log.error(
+                "Access log {path} cannot be opened: {why}; it is written to where it was moved",
+                path=self._file.path,
+                why=trouble,
+            )
+        elif lines and trouble is None and (self._isFailing or self._trouble is not None):
+            self._isFailing = False
+            self._log.info("Access log {path} is written again", path=self._file.path)
+        self._trouble = trouble
+        self._goOn()
+
+    def _failed(self, failure: Failure, lines: int) -> None:
+        error = failure.value
+        lost = error.lines if isinstance(error, Unwritten) else lines
+        self.written += lines - lost
+        self._isFailing = True
+        self._drop(lost, failure.getErrorMessage())
+        self._goOn()
+
+    def _goOn(self) -> None:
+        self._isWriting = False
+        if self._mustReopen or self._whenWritten is not None:
+            self._flush()
+        elif self._lines:
+            self._flushing = self._clock.callLater(TOGETHER, self._flush)
+        self._settle()
+
+    def _settle(self) -> None:
+        if self._whenWritten is not None and not self._isWriting:
+            waiting, self._whenWritten = self._whenWritten, None
+            waiting.callback(None)
+
+    def _close(self) -> None:
+        self._whenWritten = None
+        self._dropped.flush()
+        self._dropped.cancel()
+        if not self._isWriting:
+            self._file.close()
+        release(self._clock)
+
+    def _drop(self, lines: int, why: str) -> None:
+        self.dropped += lines
+        self._dropped.add(why, lines)
+
+    def _report(self, counts: Counter[str]) -> None:
+        self._log.error(
+            "Access log {path}: {dropped} dropped: {why}",
+            path=self._file.path,
+            count=counts.total(),
+            dropped=counted(counts.total(), "line"),
+            why=", ".join(sorted(counts)),
+        )
+
+
+def _write(file: LineFile, mustReopen: bool, lines: bytes) -> str | None:
+    """In a thread."""
+    if mustReopen:
+        try:
+            file.reopen()
+        except OSError as error:
+            if not lines:
+                return wordingOf(error)
+    return file.append(lines) if lines else None

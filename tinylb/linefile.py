@@ -1,0 +1,124 @@
+"""A file to which whole lines are appended, whatever becomes of it meanwhile."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+STANDARD_OUTPUT = "-"
+
+_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+_NOBODY_READS = frozenset((errno.ENXIO, errno.EPIPE))
+
+
+class Unwritten(Exception):
+    """
+    Not all lines could be written; the message says why.
+
+    @ivar lines: how many are lost.
+    """
+
+    def __init__(self, error: OSError, lines: int) -> None:
+        super().__init__(wordingOf(error))
+        self.lines = lines
+
+
+class LineFile:
+    """
+    Its methods block. A file that was moved away, or removed, is made anew with the next lines; one that cannot be
+    made anew is written to where it is. A named pipe that nobody reads takes no lines.
+
+    @param path: of a regular file, a named pipe or a device; C{-} is standard output.
+    @ivar path: an absolute one, or C{-}.
+    @raise OSError: when it cannot be opened.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path if path == STANDARD_OUTPUT else os.path.abspath(path)
+        self._fd = -1
+        self._isRegular = False
+        self._isCut = False
+        try:
+            self.reopen()
+        except OSError as error:
+            if error.errno not in _NOBODY_READS:
+                raise
+
+    def reopen(self) -> None:
+        """
+        Open what has the name now.
+
+        @raise OSError: when that is not possible. What was open stays so.
+        """
+        if self.path == STANDARD_OUTPUT:
+            self._fd = 1
+            return
+        former, self._fd = self._fd, os.open(self.path, _FLAGS, 0o640)
+        self._isRegular = stat.S_ISREG(os.fstat(self._fd).st_mode)
+        self._isCut = False
+        if former >= 0:
+            os.close(former)
+
+    def append(self, lines: bytes) -> str | None:
+        """
+        @param lines: each with its end.
+        @return: why they went to a file that has lost its name, if they did.
+        @raise Unwritten: when some of them are lost. No line is written in part.
+        """
+        trouble = None
+        try:
+            self._follow()
+        except OSError as error:
+            if self._fd < 0:
+                raise Unwritten(error, lines.count(b"\n")) from None
+            trouble = wordingOf(error)
+        rest = memoryview(b"\n" + lines if self._isCut else lines)
+        try:
+            while rest:
+                rest = rest[os.write(self._fd, rest) :]
+                self._isCut = False
+        except OSError as error:
+            lost = bytes(rest)
+            self._dropCut(lines[: max(0, len(lines) - len(lost))])
+            raise Unwritten(error, lost.count(b"\n")) from None
+        return trouble
+
+    def close(self) -> None:
+        """Write no more."""
+        fd, self._fd = self._fd, -1
+        if fd > 2:
+            os.close(fd)
+
+    def _follow(self) -> None:
+        if self._fd < 0:
+            self.reopen()
+        elif self.path != STANDARD_OUTPUT:
+            here = os.fstat(self._fd)
+            try:
+                there = os.stat(self.path)
+            except FileNotFoundError:
+                self.reopen()
+            else:
+                if (here.st_dev, here.st_ino) != (there.st_dev, there.st_ino):
+                    self.reopen()
+
+    def _dropCut(self, written: bytes) -> None:
+        """The last line may be there in part. Where that cannot be taken back, the next one begins anew."""
+        cut = len(written) - (written.rfind(b"\n") + 1)
+        if not cut:
+            return
+        self._isCut = True
+        if self._isRegular:
+            try:
+                os.ftruncate(self._fd, os.lseek(self._fd, 0, os.SEEK_END) - cut)
+                self._isCut = False
+            except OSError:
+                pass
+
+
+def wordingOf(error: OSError) -> str:
+    """What is wrong, for a log line."""
+    if error.errno in _NOBODY_READS:
+        return "nobody reads from it"
+    return (error.strerror or str(error)).lower()
