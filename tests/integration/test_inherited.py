@@ -1,0 +1,138 @@
+"""Listening sockets that somebody else keeps, as systemd does, are left to him as they were."""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import pytest_twisted
+from twisted.internet.endpoints import AdoptedStreamServerEndpoint, TCP4ServerEndpoint
+from twisted.internet.error import AlreadyListened
+
+from tests.integration.bench import Bench, backend, isRelayedByTheKernel
+from tests.integration.servers import NamedServer, Server
+from tests.integration.sockets import PATIENCE, Address, Peer, connect, familyOf, nameOf, reactor
+from tinylb import CannotListen
+from tinylb.inherited import WAITING_ROOM, InheritedEndpoint, inherited
+
+WAITING = 100
+"""Clients of a restart. Twisted's own queue has 50 places."""
+
+
+class Keeper:
+    """Somebody who has made a listening socket, and keeps it."""
+
+    def __init__(self, where: Address) -> None:
+        self.socket = socket.socket(familyOf(where))
+        self.socket.bind(where)
+        self.socket.listen(WAITING_ROOM)
+        self.address = nameOf(self.socket)
+
+    def endpoint(self) -> InheritedEndpoint:
+        """What a process listens on that inherits the socket."""
+        own = os.dup(self.socket.fileno())
+        endpoint = inherited(AdoptedStreamServerEndpoint(reactor, own, self.socket.family))
+        assert isinstance(endpoint, InheritedEndpoint)
+        return endpoint
+
+    def accept(self) -> Peer:
+        """A client that nobody else has accepted."""
+        self.socket.settimeout(PATIENCE)
+        return Peer(self.socket.accept()[0])
+
+
+@pytest.fixture(params=["tcp", "tcp6", "unix"])
+def keeper(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Keeper]:
+    """One of each kind, in turn."""
+    where: dict[str, Address] = {"tcp": ("127.0.0.1", 0), "tcp6": ("::1", 0), "unix": str(tmp_path / "listen")}
+    keeper = Keeper(where[request.param])
+    yield keeper
+    keeper.socket.close()
+
+
+@pytest_twisted.ensureDeferred
+async def test_serves(bench: Bench, engine: str, keeper: Keeper) -> None:
+    """It serves as a socket of our own does, on either engine."""
+    _, client, serving = await bench.join(Server(), keeper.endpoint())
+    assert isRelayedByTheKernel() == (engine == "kernel")
+    await client.send(b"question")
+    assert await serving.receive(8) == b"question"
+
+
+@pytest_twisted.ensureDeferred
+async def test_restarts(bench: Bench, keeper: Keeper) -> None:
+    """Who comes between two processes waits, and is served by the second; so it is again and again."""
+    server = bench.add(NamedServer("name"))
+    for _ in range(3):
+        waiting = [bench.add(connect(keeper.address)) for _ in range(WAITING)]
+        balanced = await bench.balance(endpoint=keeper.endpoint())
+        balanced.publish(a=backend(server))
+        for client in waiting:
+            assert await client.receive(5) == b"name\n"
+        await balanced.service.stopService()
+
+
+@pytest_twisted.ensureDeferred
+async def test_isLeftBehind(bench: Bench, keeper: Keeper) -> None:
+    """When it is listened on no more, its keeper can go on with it."""
+    balanced = await bench.balance(endpoint=keeper.endpoint())
+    await balanced.service.stopService()
+    bench.add(connect(keeper.address))
+    bench.add(keeper.accept())
+
+
+@pytest_twisted.ensureDeferred
+async def test_file(bench: Bench, tmp_path: Path) -> None:
+    """The file of a UNIX socket keeps the mode that it has, and stays."""
+    path = tmp_path / "listen"
+    keeper = Keeper(str(path))
+    bench.add(keeper.socket)
+    path.chmod(0o640)
+    balanced = await bench.balance(endpoint=keeper.endpoint())
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    assert balanced.address == str(path)
+    await balanced.service.stopService()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+
+
+@pytest.mark.skipif(not Path("/proc/sys/net/core/somaxconn").exists(), reason="the kernel says this on Linux only")
+@pytest_twisted.ensureDeferred
+async def test_queue(bench: Bench) -> None:
+    """The queue has as many places as systemd gives it, or as the kernel allows."""
+    keeper = Keeper(("127.0.0.1", 0))
+    bench.add(keeper.socket)
+    most = int(Path("/proc/sys/net/core/somaxconn").read_text())
+    await bench.balance(endpoint=keeper.endpoint())
+    # Of a listening socket tcpi_sacked is the length of its queue.
+    places = struct.unpack_from("I", keeper.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104), 28)
+    assert places == (min(WAITING_ROOM, most),)
+
+
+@pytest_twisted.ensureDeferred
+async def test_once(bench: Bench, keeper: Keeper) -> None:
+    """A descriptor can be listened on once."""
+    endpoint = keeper.endpoint()
+    await bench.balance(endpoint=endpoint)
+    with pytest.raises(CannotListen, match=AlreadyListened.__name__):
+        await bench.balance(endpoint=endpoint)
+
+
+@pytest_twisted.ensureDeferred
+async def test_noSocket(bench: Bench) -> None:
+    """A descriptor that is no socket cannot be listened on, and is closed all the same."""
+    descriptor = os.open(os.devnull, os.O_RDONLY)
+    with pytest.raises(CannotListen, match="socket"):
+        await bench.balance(endpoint=InheritedEndpoint(reactor, descriptor, socket.AF_INET))
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(descriptor)
+
+
+def test_others() -> None:
+    """Other endpoints are left alone."""
+    endpoint = TCP4ServerEndpoint(reactor, 0)
+    assert inherited(endpoint) is endpoint
