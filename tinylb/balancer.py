@@ -6,7 +6,7 @@ import random as systemRandom
 from collections.abc import Callable
 from typing import Any, TypedDict
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime
 
 from tinylb.arrival import Arrival, Reception
@@ -90,6 +90,8 @@ class LoadBalancer(Entrance):
         self._maxConnections = maxConnections
         self._stopping = False
         self._deadline: IDelayedCall | None = None
+        self._grace: IDelayedCall | None = None
+        self._served: Deferred[None] | None = None
         self._waiting: dict[Arrival, None] = {}
         self._engines = Engines(reactor, relay)
         reception = Reception(
@@ -121,9 +123,24 @@ class LoadBalancer(Entrance):
         """The current set."""
         return self._pool.selection.backends
 
+    @property
+    def connections(self) -> int:
+        """How many pairs there are."""
+        return self._registry.connections
+
     def entrance(self) -> Entrance:
         """One more factory for clients of this balancer, for a listener whose name they are to bear."""
         return Entrance(self._reception)
+
+    @property
+    def pool(self) -> Pool:
+        """What is known of its backends and lives there, for attachments that L{describe} would cost too much."""
+        return self._pool
+
+    @property
+    def waiting(self) -> int:
+        """How many clients wait for a backend."""
+        return len(self._waiting)
 
     def replaceBackends(self, backends: BackendSet) -> None:
         """
@@ -175,25 +192,50 @@ class LoadBalancer(Entrance):
         """
         return self._pool.explain()
 
-    def drain(self, seconds: float) -> Deferred[None]:
+    def drain(self, seconds: float, grace: float = 0.0) -> Deferred[None]:
         """
         Come to an end: refuse clients, cancel dials, let pairs finish.
 
         @param seconds: how long they may; the rest is aborted then.
+        @param grace: how long dials that are under way may take before they are cancelled, within C{seconds}. Most are
+            over in no time, and their clients came before the end.
 
         @return: a L{Deferred} that fires when nothing is left.
         """
         self._stopping = True
-        for arrival in tuple(self._waiting):
-            arrival.stop()
         self._setDeadline(self.clock.callLater(seconds, self._abortAll))
-        return self._registry.whenEmpty().addCallback(self._drained)
+        if self._waiting and min(grace, seconds) > 0:
+            served = self._await(min(grace, seconds))
+        else:
+            served = succeed(None)
+            self._stopArrivals()
+        return served.addCallback(lambda _: self._registry.whenEmpty()).addCallback(self._drained)
 
     def resume(self) -> None:
         """Serve clients again after L{drain}. What it has not aborted yet goes on."""
         self._stopping = False
         self._setDeadline(None)
+        self._endGrace()
         self._pool.resume()
+
+    def _await(self, seconds: float) -> Deferred[None]:
+        self._endGrace()
+        self._grace = self.clock.callLater(seconds, self._stopArrivals)
+        self._served = Deferred()
+        return self._served
+
+    def _stopArrivals(self) -> None:
+        for arrival in tuple(self._waiting):
+            arrival.stop()
+        self._endGrace()
+
+    def _endGrace(self) -> None:
+        grace, self._grace = self._grace, None
+        if grace is not None and grace.active():
+            grace.cancel()
+        served, self._served = self._served, None
+        if served is not None:
+            served.callback(None)
 
     def _setDeadline(self, deadline: IDelayedCall | None) -> None:
         former, self._deadline = self._deadline, deadline

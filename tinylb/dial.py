@@ -161,6 +161,7 @@ class Dial:
             self._isWaiting = False
             rules.room.leave(self)
         rules.registry.addAttempt(attempt)
+        candidate.record.picked += 1
         rules.tell(BackendPicked, self._client, candidate.id, candidate.target, self._count, candidate.passedOver)
         if attempt not in self._attempts:
             return attempt  # somebody who was told has taken the target out of the set
@@ -210,7 +211,7 @@ class Dial:
         candidate = attempt.candidate
         if self._untold:
             self._tellFailures()
-        candidate.record.reached += 1
+        candidate.record.connected(self._rules.clock.seconds() - attempt.started)
         if candidate.record.isSuspect:
             candidate.record.isSuspect = False
             self._rules.tell(BackendRecovered, self._client, candidate.id, candidate.target)

@@ -12,7 +12,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from tinylb.backends import BackendSet
-from tinylb.interfaces import IDescribed, IProvider, IWatcher
+from tinylb.interfaces import IDescribed, IProvider, IRefreshable, IWatcher
 from tinylb.value import WatcherClosed
 from tinylb.wording import timestamp
 
@@ -63,6 +63,17 @@ class Follower:
         watcher, self._watcher = self._watcher, None
         if watcher is not None:
             watcher.close()
+
+    def refresh(self) -> None:
+        """Whoever is followed is to look again; one that has failed is asked again now."""
+        run, retry = self._run, self._retry
+        if run is None:
+            return
+        if IRefreshable.providedBy(self._provider):
+            self._provider.refresh()
+        if retry is not None and retry is self._retry:
+            retry.cancel()
+            self._getNext(run)
 
     def describe(self) -> dict[str, str | None]:
         """C{source}, C{error} and C{changed}, see L{IDescribed.describe}; the provider's own, if it tells."""

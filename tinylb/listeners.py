@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,7 +12,9 @@ from twisted.internet.interfaces import IAddress, IListeningPort, IProtocolFacto
 from twisted.python.failure import Failure
 
 from tinylb.acceptor import Acceptor
+from tinylb.addresses import spell
 from tinylb.outcome import Outcome
+from tinylb.sockets import isListening
 
 
 class CannotListen(Exception):
@@ -58,6 +61,11 @@ class Listeners:
         """The addresses listened on, in the order of the endpoints."""
         return [self._ports[number].getHost() for number in sorted(self._ports)]
 
+    def describe(self) -> list[dict[str, Any]]:
+        """See L{LoadBalancerService.listening <tinylb.LoadBalancerService.listening>}."""
+        shortage = _shortage()
+        return [self._describe(number, shortage) for number in range(len(self._endpoints))]
+
     def open(self) -> None:
         """Begin to listen, and call back; L{outcome} tells when that is done."""
         opening: list[Deferred[None]] = []
@@ -98,11 +106,26 @@ class Listeners:
             self._closePorts()
             self.outcome.fail(Failure(self._failure))
 
+    def _describe(self, number: int, shortage: str | None) -> dict[str, Any]:
+        port = self._ports.get(number)
+        address = f"endpoint {number + 1}" if port is None else spell(port.getHost())
+        why = shortage if isListening(port) else "not listened on"
+        return {"address": address, "accepting": why is None, "why": why}
+
     def _closePorts(self) -> Deferred[Any]:
         while self._acceptors:
             self._acceptors.pop().stop()
         ports, self._ports = self._ports, {}
         return DeferredList([maybeDeferred(port.stopListening) for port in ports.values()], consumeErrors=True)
+
+
+def _shortage() -> str | None:
+    """Why no client could be accepted now, whoever came: there is no descriptor, or no memory, for another socket."""
+    try:
+        socket.socket().close()
+    except OSError as error:
+        return (error.strerror or str(error)).lower()
+    return None
 
 
 def _why(failure: Failure) -> str:

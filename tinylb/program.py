@@ -1,22 +1,23 @@
-"""How the program starts, is stopped and ends: one line when it cannot start, status 0 when it was told to stop."""
+"""How the program starts, is told things and ends: one line when it cannot start, status 0 when it was told to stop."""
 
 from __future__ import annotations
 
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import FrameType, TracebackType
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.application.service import IService, Service
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from tinylb.accepts import QuietAccepts
 from tinylb.clock import monotonicClock
+from tinylb.interfaces import IRefreshable
 from tinylb.listeners import CannotListen
 from tinylb.service import LoadBalancerService
 from tinylb.wording import counted
@@ -44,13 +45,27 @@ class Process:
     isSilent: bool
 
 
+class ListeningService(Protocol):
+    """A service that listens as L{LoadBalancerService} does."""
+
+    def privilegedStartService(self) -> None: ...
+
+    def startService(self) -> None: ...
+
+    def whenListening(self) -> Deferred[None]: ...
+
+    def stopService(self) -> Deferred[None] | None: ...
+
+
 class Program(Service):
     """
     Runs a balancer as the process's own business. Signals are handled here, since twistd and twist
     end a process by the signal that stopped it, so that a clean stop looks like a failure.
 
     @param listen: the descriptions of the balancer's endpoints.
-    @param attachments: services beside the balancer that start after it, and stop before it, at once.
+    @param passing: services beside the balancer that start after it, and stop before it.
+    @param lasting: those that stop when the balancer has ended.
+    @param status: one more of those, which listens, and the description of its endpoint.
     """
 
     _log = Logger()
@@ -61,13 +76,20 @@ class Program(Service):
         balancer: LoadBalancerService,
         listen: Sequence[str],
         process: Process,
-        attachments: Sequence[IService] = (),
+        *,
+        passing: Sequence[IService] = (),
+        lasting: Sequence[IService] = (),
+        status: tuple[ListeningService, str] | None = None,
     ) -> None:
         self._reactor = reactor
         self._balancer = balancer
-        self._listen = listen
         self._process = process
-        self._attachments = attachments
+        self._passing = passing
+        self._lasting = lasting
+        self._listening: list[tuple[ListeningService, list[str]]] = []
+        if status is not None:
+            self._listening.append((status[0], [f"--status {status[1]}"]))
+        self._listening.append((balancer, [f"--listen {each}" for each in listen]))
         self._signalledAt: float | None = None
         self._isHurrying = False
         self._clock = monotonicClock(reactor)
@@ -75,27 +97,35 @@ class Program(Service):
 
     def privilegedStartService(self) -> None:
         """Listen, with the rights that the process was started with."""
-        self._reporting(self._balancer.privilegedStartService)
+        for service, names in self._listening:
+            self._reporting(service.privilegedStartService, names)
 
     def startService(self) -> None:
-        """Start, and take the signals over once the reactor has set up its own."""
+        """Start, and take the signals over."""
         Service.startService(self)
-        self._reporting(self._balancer.startService)
+        self._handleSignals()
+        for service, names in self._listening:
+            self._reporting(service.startService, names)
+            service.whenListening().addErrback(self._cannotListen, names)
         self._accepts.start()
-        self._balancer.whenListening().addErrback(self._cannotListen)
-        self._reactor.callWhenRunning(self._handleSignals)
-        for attachment in self._attachments:
+        self._reactor.callWhenRunning(self._handleSignals)  # the reactor sets up its own before
+        for attachment in (*self._lasting, *self._passing):
             # The reactor has yet to open what it needs for itself, and may have few descriptors.
             self._reactor.callWhenRunning(attachment.startService)
 
     def stopService(self) -> Deferred[None]:
         """Stop; see L{LoadBalancerService.stopService}."""
         Service.stopService(self)
-        for attachment in self._attachments:
+        for attachment in self._passing:
             attachment.stopService()
-        return self._balancer.stopService().addCallback(self._stopped)
+        return self._balancer.stopService().addCallback(self._ended)
 
-    def _reporting(self, start: Any) -> None:
+    def _ended(self, _: None) -> Deferred[None]:
+        others = [service for service, _ in self._listening if service is not self._balancer]
+        stopping = [maybeDeferred(each.stopService) for each in (*others, *self._lasting)]
+        return DeferredList(stopping, consumeErrors=True).addCallback(self._stopped)
+
+    def _reporting(self, start: Callable[[], object], names: Sequence[str]) -> None:
         """
         Twisted's runners know no other way than an exception to give up at this point: they remove
         the pid file, tell the parent of a daemon, and leave the exception to the interpreter.
@@ -103,26 +133,33 @@ class Program(Service):
         try:
             start()
         except CannotListen as error:
-            line = self._explain(error)
+            line = _explain(error, names)
             if self._process.isSilent:
                 self._log.critical("{line}", line=line)
             sys.excepthook = _inOneLine
             raise CannotStart(line) from None
 
-    def _cannotListen(self, failure: Failure) -> None:
+    def _cannotListen(self, failure: Failure, names: Sequence[str]) -> None:
         """An endpoint that takes its time has failed: the program has started, and ends."""
         if not isinstance(failure.value, CannotListen):
             failure.raiseException()
-        self._log.critical("{line}", line=self._explain(failure.value))
+        self._log.critical("{line}", line=_explain(failure.value, names))
         self._reactor.stop()
         self._reactor.addSystemEventTrigger("after", "shutdown", self._exit, 1)
-
-    def _explain(self, error: CannotListen) -> str:
-        return f"--listen {self._listen[error.number]}: {error}"
 
     def _handleSignals(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._signalled)
+        signal.signal(signal.SIGHUP, lambda *_: self._reactor.callFromThread(self._refresh))
+
+    def _refresh(self) -> None:
+        self._log.info("SIGHUP: looking again at {source}", source=self._balancer.describe()["provider"]["source"])
+        for each in (self._balancer, *self._passing, *self._lasting):
+            if IRefreshable.providedBy(each):
+                try:
+                    each.refresh()
+                except Exception:
+                    self._log.failure("{each!r} could not look again", each=each)
 
     def _signalled(self, number: int, frame: FrameType | None) -> None:
         """In the main thread, between two instructions of whatever is going on."""
@@ -153,18 +190,22 @@ class Program(Service):
         os._exit(status)
 
     def _stop(self, name: str) -> None:
-        described = self._balancer.describe()
+        connections = self._balancer.balancer.connections
         self._log.info(
             "{signal}: stopping; {open} open",
             signal=name,
-            connections=described["connections"],
-            open=counted(described["connections"], "connection"),
+            connections=connections,
+            open=counted(connections, "connection"),
         )
         self._reactor.stop()
 
-    def _stopped(self, _: None) -> None:
+    def _stopped(self, _: object) -> None:
         self._accepts.stop()
         self._log.info("Stopped")
+
+
+def _explain(error: CannotListen, names: Sequence[str]) -> str:
+    return f"{names[error.number]}: {error}"
 
 
 def _inOneLine(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 from twisted.internet.defer import Deferred, succeed
 
 from tinylb.events import CloseReason
+
+DIAL_TIMES = (0.001, 0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+"""The seconds up to which attempts that succeeded are counted apart."""
 
 
 class Abortable(Protocol):
@@ -42,11 +46,26 @@ class Record:
 
     @ivar opened: pairs opened since the record exists; C{failed}: attempts that failed through the
         backend's fault; C{bytesIn}, C{bytesOut}: of the pairs that have ended.
-    @ivar reached: attempts that succeeded.
+    @ivar picked: attempts that began; C{reached}: those that succeeded.
+    @ivar dialTimes: those that succeeded, by how long they took: up to each of L{DIAL_TIMES}, and longer.
+    @ivar dialSeconds: how long they took together.
     @ivar isSuspect: whether an attempt has failed, or was overtaken, since the last that succeeded.
     """
 
-    __slots__ = ("attempts", "bytesIn", "bytesOut", "failed", "isSuspect", "opened", "pairs", "reached", "target")
+    __slots__ = (
+        "attempts",
+        "bytesIn",
+        "bytesOut",
+        "dialSeconds",
+        "dialTimes",
+        "failed",
+        "isSuspect",
+        "opened",
+        "pairs",
+        "picked",
+        "reached",
+        "target",
+    )
 
     def __init__(self, target: str) -> None:
         self.target = target
@@ -54,10 +73,19 @@ class Record:
         self.attempts: dict[Abortable, None] = {}
         self.opened = 0
         self.failed = 0
+        self.picked = 0
         self.reached = 0
+        self.dialTimes = [0] * (len(DIAL_TIMES) + 1)
+        self.dialSeconds = 0.0
         self.isSuspect = False
         self.bytesIn = 0
         self.bytesOut = 0
+
+    def connected(self, seconds: float) -> None:
+        """An attempt has succeeded after so long."""
+        self.reached += 1
+        self.dialTimes[bisect_left(DIAL_TIMES, seconds)] += 1
+        self.dialSeconds += seconds
 
 
 class Registry:

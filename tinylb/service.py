@@ -12,13 +12,14 @@ from twisted.internet.interfaces import IAddress, IListeningPort, IReactorTime, 
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from typing_extensions import Unpack
+from zope.interface import implementer
 
 from tinylb.acceptor import Acceptor
 from tinylb.addresses import spell
 from tinylb.backends import BackendSet
 from tinylb.balancer import BalancerOptions, LoadBalancer
 from tinylb.follower import Follower
-from tinylb.interfaces import IProvider
+from tinylb.interfaces import IProvider, IRefreshable
 from tinylb.listeners import Listeners
 from tinylb.outcome import Outcome
 from tinylb.ownaddress import OwnAddresses
@@ -31,6 +32,7 @@ class State(Enum):
     STARTED = "started"
 
 
+@implementer(IRefreshable)
 class LoadBalancerService(Service):
     """
     Listens on endpoints and balances over what a provider publishes.
@@ -39,6 +41,7 @@ class LoadBalancerService(Service):
     @param provider: an L{IProvider}, watched from the service's start to its stop.
     @param reactor: the one that the endpoints use.
     @param drain: seconds that open connections may finish after a stop is asked for.
+    @param grace: seconds of them in which clients that were waiting for a backend then may still get one.
     @param options: see L{BalancerOptions}.
     @ivar balancer: the L{LoadBalancer}; its observers may be added to.
     """
@@ -52,11 +55,13 @@ class LoadBalancerService(Service):
         *,
         reactor: IReactorTime,
         drain: float = 5.0,
+        grace: float = 0.0,
         **options: Unpack[BalancerOptions],
     ) -> None:
         self.balancer = LoadBalancer(reactor, **options)
         self._endpoints = [endpoint] if IStreamServerEndpoint.providedBy(endpoint) else list(endpoint)
         self._drain = drain
+        self._grace = grace
         self._state = State.STOPPED
         self._leftOut: dict[str, str] = {}
         self._published: BackendSet | None = None
@@ -86,11 +91,26 @@ class LoadBalancerService(Service):
 
     def describe(self) -> dict[str, Any]:
         """L{LoadBalancer.describe}, and C{provider}: its C{source}, C{error} and C{changed}."""
-        return {**self.balancer.describe(), "provider": self._follower.describe()}
+        return {**self.balancer.describe(), "provider": self.describeProvider()}
+
+    def describeProvider(self) -> dict[str, str | None]:
+        """C{source}, C{error} and C{changed} of the provider; see L{IDescribed.describe}."""
+        return self._follower.describe()
+
+    def listening(self) -> list[dict[str, Any]]:
+        """
+        The truth about each endpoint, in order: its C{address}, whether it is C{accepting} (a client that came now
+        would be taken), and C{why} not; L{None} where it is.
+        """
+        return self._listeners.describe()
 
     def explain(self) -> list[dict[str, str | None]]:
         """L{LoadBalancer.explain}."""
         return self.balancer.explain()
+
+    def refresh(self) -> None:
+        """See L{IRefreshable.refresh}. The provider looks again, if it can."""
+        self._follower.refresh()
 
     def privilegedStartService(self) -> None:
         """Listen while ports below 1024 may be had. A set that is available is in force before."""
@@ -115,7 +135,7 @@ class LoadBalancerService(Service):
         Service.stopService(self)
         self._state = State.STOPPED
         self._follower.stop()
-        ended = DeferredList([self._listeners.close(), self.balancer.drain(self._drain)])
+        ended = DeferredList([self._listeners.close(), self.balancer.drain(self._drain, self._grace)])
         return ended.addCallback(lambda _: None)
 
     def _begin(self) -> None:

@@ -59,6 +59,20 @@ def hostOf(sock: socket.SocketType) -> Address:
     return addressOf(sock.family, sock.getsockname())
 
 
+def isListening(port: object) -> bool:
+    """
+    Whether there is a listening port, and its socket accepts connections still, as the kernel knows it. A port without
+    a socket is taken to.
+    """
+    sock = getattr(port, "socket", None)
+    if not isinstance(sock, socket.SocketType):
+        return port is not None
+    try:
+        return bool(sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
+    except OSError:
+        return False  # closed
+
+
 def closeWithFIN(sock: socket.SocketType) -> None:
     """Close, and let the peer read that to be an end, even if something of what it said was not read here."""
     try:

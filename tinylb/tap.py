@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.application.service import IService
 from twisted.internet.endpoints import serverFromString
@@ -14,21 +14,35 @@ from twisted.logger import Logger
 from twisted.python.usage import Options as TwistedOptions
 from twisted.python.usage import UsageError
 
+from tinylb.accesslog import AccessLog
 from tinylb.health import options as health
+from tinylb.inherited import inherited
 from tinylb.limits import clientsFor, raiseDescriptorLimit
+from tinylb.linefile import wordingOf
 from tinylb.policy import POLICIES
 from tinylb.program import Process, Program
 from tinylb.providers import options as providers
 from tinylb.service import LoadBalancerService
+from tinylb.systemd import notifier
 from tinylb.usage import count, oneLine, seconds, wrongUsage
 
+if TYPE_CHECKING:
+    from tinylb.status.service import StatusService
+
 BACKLOG = 1024
+GRACE = 0.25
+"""Seconds for which a stop lets dials that are under way go on; nearly all are over by then."""
+
 # The endpoints that take a backlog; others have a listening socket already, or a syntax of their own.
 _WITH_BACKLOG = re.compile("(haproxy:)?(tcp|tcp6|unix|ssl|tls):", re.IGNORECASE)
+_PLAIN_TCP = re.compile("(tcp|tcp4):(port=)?[^:]+", re.IGNORECASE)
 
 
 class Options(TwistedOptions):
     """Options of the program. Wrong usage ends it with one line and status 1, without the help text."""
+
+    command = "twistd tinylb"
+    """How the program was called, for messages."""
 
     synopsis = "[options]"
     longdesc = (
@@ -45,6 +59,8 @@ class Options(TwistedOptions):
         ["keepalive", None, "30", "Seconds; a peer that vanished is found after about twice that. 0 = off."],
         ["max-connections", None, None, "Refuse clients beyond this number; by default from the descriptor limit."],
         ["drain", None, "5", "Seconds that open connections may finish after a stop is asked for."],
+        ["status", None, None, "Server endpoint of the status page, metrics and API; tcp:9090 alone means loopback."],
+        ["access-log", None, None, "File of one JSON object a line for each ended connection; - is standard output."],
         *providers.PARAMETERS,
         *health.PARAMETERS,
     ]
@@ -96,12 +112,12 @@ class Options(TwistedOptions):
         try:
             TwistedOptions.parseOptions(self, options)
         except UsageError as error:
-            raise wrongUsage(f"{error}; 'twistd tinylb --help' lists the options") from None
+            raise wrongUsage(f"{error}; '{self.command} --help' lists the options") from None
 
     def parseArgs(self, *arguments: str) -> None:
         """There are none."""
         if arguments:
-            raise wrongUsage(f"{arguments[0]!r} is not an option; 'twistd tinylb --help' lists them")
+            raise wrongUsage(f"{arguments[0]!r} is not an option; '{self.command} --help' lists them")
 
     def postOptions(self) -> None:
         """Replace texts by what they mean."""
@@ -139,10 +155,11 @@ def makeService(options: Options) -> IService:
             "{options}: no effect without --check; backends are not checked", options=", ".join(options.ineffective)
         )
     balancer = LoadBalancerService(
-        [_endpoint(reactor, description) for description in options["listen"]],
+        [_endpoint(reactor, "listen", description) for description in options["listen"]],
         providers.providerOf(reactor, options),
         reactor=reactor,
         drain=options["drain"],
+        grace=GRACE,
         policy=POLICIES[options["policy"]](),
         dialTimeout=options["dial-timeout"],
         attemptDelay=options["attempt-delay"],
@@ -153,7 +170,50 @@ def makeService(options: Options) -> IService:
         onDown=options["on-down"],
     )
     checks = health.healthChecks(options, balancer.balancer)
-    return Program(reactor, balancer, options["listen"], _process(options), [] if checks is None else [checks])
+    accessLog = _accessLog(reactor, options["access-log"], balancer)
+    return Program(
+        reactor,
+        balancer,
+        options["listen"],
+        _process(options),
+        passing=_present(checks),
+        lasting=_present(accessLog, notifier(reactor, balancer)),
+        status=_status(reactor, options["status"], balancer, accessLog),
+    )
+
+
+def _present(*services: IService | None) -> list[IService]:
+    return [service for service in services if service is not None]
+
+
+def _accessLog(reactor: Any, path: str | None, balancer: LoadBalancerService) -> AccessLog | None:
+    if path is None:
+        return None
+    try:
+        log = AccessLog(reactor, path)
+    except OSError as error:
+        raise wrongUsage(
+            f"--access-log {path}: {wordingOf(error)}; expected: a file in a folder that exists, or - for "
+            "standard output"
+        ) from None
+    balancer.balancer.observers.append(log)
+    return log
+
+
+def _status(
+    reactor: Any, description: str | None, balancer: LoadBalancerService, accessLog: AccessLog | None
+) -> tuple[StatusService, str] | None:
+    if description is None:
+        return None
+    # Only who wants it pays for it: twisted.web takes 3 MB.
+    from tinylb.metrics import Metrics
+    from tinylb.status.service import StatusService
+
+    complete = description
+    if _PLAIN_TCP.fullmatch(description):
+        complete += ":interface=127.0.0.1"
+    metrics = Metrics(balancer, accessLog=accessLog)
+    return StatusService(reactor, _endpoint(reactor, "status", complete), balancer, metrics=metrics), description
 
 
 def _process(options: Options) -> Process:
@@ -162,16 +222,23 @@ def _process(options: Options) -> Process:
     return Process(pidfile=runner.get("pidfile"), isSilent=not runner.get("nodaemon", True))
 
 
-def _endpoint(reactor: Any, description: str) -> IStreamServerEndpoint:
+def _endpoint(reactor: Any, option: str, description: str) -> IStreamServerEndpoint:
     complete = description
     if _WITH_BACKLOG.match(description) and ":backlog=" not in description:
         complete += f":backlog={BACKLOG}"
     try:
-        return IStreamServerEndpoint(serverFromString(reactor, complete))
+        return inherited(IStreamServerEndpoint(serverFromString(reactor, complete)))
     except ImportError as error:
-        raise wrongUsage(f"--listen {description}: {oneLine(error)}; pip install 'tinylb[tls]' for TLS") from None
+        raise wrongUsage(f"--{option} {description}: {oneLine(error)}; pip install 'tinylb[tls]' for TLS") from None
+    except LookupError:
+        if not description.startswith("systemd:"):
+            raise
+        raise wrongUsage(
+            f"--{option} {description}: systemd has handed over no such socket; start tinylb by its socket unit, or "
+            "listen on, for example, tcp:6443:interface=127.0.0.1"
+        ) from None
     except Exception as error:  # whatever an endpoint's parser, which may be anybody's, finds wrong
         raise wrongUsage(
-            f"--listen {description}: not a server endpoint ({oneLine(error)}); "
+            f"--{option} {description}: not a server endpoint ({oneLine(error)}); "
             "expected for example tcp:6443:interface=127.0.0.1"
         ) from None

@@ -2,41 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 import tempfile
 from collections.abc import Callable
-from io import StringIO
 from pathlib import Path
 
 from twisted.internet.defer import Deferred
-from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamServerEndpoint
-from twisted.internet.testing import MemoryReactorClock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from tests.unit.loglines import logLines
-from tinylb import LoadBalancerService
-from tinylb.program import CannotStart, Process, Program
-from tinylb.testing import ManualProvider, MemoryEndpoint
+from tests.unit.programcase import IN_USE, ProgramCase, Reactor
+from tinylb.program import CannotStart, Program
 from tinylb.usage import wrongUsage
-
-IN_USE = CannotListenError("", 6443, OSError(98, "Address already in use"))
-
-
-class Reactor(MemoryReactorClock):
-    """A reactor that can be called from a signal handler."""
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.fromThread: list[Callable[[], object]] = []
-
-    def callFromThread(self, callable: Callable[..., object], *arguments: object) -> None:
-        """See L{IReactorFromThreads.callFromThread}."""
-        self.fromThread.append(lambda: callable(*arguments))
 
 
 @implementer(IStreamServerEndpoint)
@@ -61,37 +41,6 @@ class WrongUsageTests(SynchronousTestCase):
     def test_oneLine(self) -> None:
         """What is not printable is spelled out, so that it stays one line."""
         self.assertEqual(wrongUsage("--drain 1\n\x1b\ud800ä").code, "tinylb: --drain 1\\n\\x1b\\ud800ä")
-
-
-class ProgramCase(SynchronousTestCase):
-    """A program, with a process of the test's around it."""
-
-    def setUp(self) -> None:
-        """A process that has standard error and a way to end."""
-        self.reactor = Reactor()
-        self.lines = logLines(self)
-        self.stderr = StringIO()
-        self.patch(sys, "__stderr__", self.stderr)
-        self.patch(sys, "excepthook", sys.excepthook)
-        self.exits: list[int] = []
-        self.patch(os, "_exit", self.exits.append)
-
-    def program(self, *endpoints: IStreamServerEndpoint, pidfile: str | None = None, isSilent: bool = False) -> Program:
-        """A program that listens on these, which are called e0, e1, and so on."""
-        balancer = LoadBalancerService(endpoints, ManualProvider(), reactor=self.reactor)
-        names = [f"e{number}" for number, _ in enumerate(endpoints)]
-        return Program(self.reactor, balancer, names, Process(pidfile, isSilent))
-
-    def endpoint(self, failure: Exception | None = None) -> MemoryEndpoint:
-        """An endpoint in memory."""
-        return MemoryEndpoint(self.reactor, failure=failure)
-
-    def assertStops(self, program: Program) -> None:
-        """It stops, and leaves no timer."""
-        stopping = program.stopService()
-        self.reactor.advance(10)
-        self.successResultOf(stopping)
-        self.assertEqual(self.reactor.getDelayedCalls(), [])
 
 
 class StartTests(ProgramCase):
@@ -175,7 +124,8 @@ class SignalTests(ProgramCase):
         self.patch(signal, "signal", self.handlers.__setitem__)
         program = self.program(self.endpoint(), pidfile=pidfile)
         program.startService()
-        self.assertEqual(self.handlers, {})
+        self.early, self.handlers = self.handlers, {}
+        self.patch(signal, "signal", self.handlers.__setitem__)
         for hook, arguments, named in self.reactor.whenRunningHooks:
             hook(*arguments, **named)
         return program
@@ -188,9 +138,19 @@ class SignalTests(ProgramCase):
             call()
 
     def test_takenOver(self) -> None:
-        """Once the reactor runs, with handlers of its own, SIGTERM and SIGINT are the program's."""
+        """Signals are the program's from its start on, also once the reactor runs, which has handlers of its own."""
         program = self.running()
-        self.assertEqual(set(self.handlers), {signal.SIGTERM, signal.SIGINT})
+        for handlers in (self.early, self.handlers):
+            self.assertEqual(set(handlers), {signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
+        self.assertStops(program)
+
+    def test_early(self) -> None:
+        """A signal that comes before the reactor runs stops it as soon as it does."""
+        program = self.running()
+        self.early[signal.SIGTERM](signal.SIGTERM, None)
+        self.assertFalse(self.reactor.hasStopped)
+        self.reactor.fromThread.pop()()
+        self.assertTrue(self.reactor.hasStopped)
         self.assertStops(program)
 
     def test_stops(self) -> None:

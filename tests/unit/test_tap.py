@@ -59,6 +59,8 @@ class MeaningTests(OptionsCase):
                 "keepalive": 30.0,
                 "max-connections": None,
                 "drain": 5.0,
+                "status": None,
+                "access-log": None,
             },
         )
 

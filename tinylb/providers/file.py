@@ -13,7 +13,7 @@ from zope.interface import implementer
 from tinylb.backends import BackendSet
 from tinylb.clock import monotonicClock, release
 from tinylb.files import Missing, Unreadable, contentOf
-from tinylb.interfaces import IBackend, IDescribed, IProvider
+from tinylb.interfaces import IBackend, IDescribed, IProvider, IRefreshable
 from tinylb.providers.backendsfile import Entry, InvalidBackends, parseBackends
 from tinylb.providers.entries import backendOf
 from tinylb.providers.notify import Notifier
@@ -45,7 +45,7 @@ class BackendsFileError(Exception):
         self.isMissing = isMissing
 
 
-@implementer(IProvider, IDescribed)
+@implementer(IProvider, IDescribed, IRefreshable)
 class FileProvider:
     """
     Publishes the set in a JSON file and follows it: a change is published within 100 ms where the
@@ -83,6 +83,13 @@ class FileProvider:
     def describe(self) -> dict[str, str | None]:
         """See L{IDescribed.describe}."""
         return {"source": f"file {self.path}", "error": self._error, "changed": self._changed}
+
+    def refresh(self) -> None:
+        """See L{IRefreshable.refresh}. What is wrong with the file is said again."""
+        if self._next is not None:
+            self._schedule(None)
+            self._reported = None
+            self._look()
 
     def load(self) -> BackendSet:
         """

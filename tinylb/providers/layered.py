@@ -14,13 +14,13 @@ from zope.interface import implementer
 from tinylb.backends import BackendSet, Member
 from tinylb.clock import monotonicClock, release
 from tinylb.follower import Follower
-from tinylb.interfaces import IBackend, IDescribed, IExpecting, INamed, IProvider, IStandby
+from tinylb.interfaces import IBackend, IDescribed, IExpecting, INamed, IProvider, IRefreshable, IStandby
 from tinylb.providers.state import StateFile
 from tinylb.value import Value, Watcher
 from tinylb.wording import counted
 
 
-@implementer(IProvider, IDescribed)
+@implementer(IProvider, IDescribed, IRefreshable)
 class LayeredProvider:
     """
     Publishes what its source publishes, with a last tier behind it that serves while nobody of the source can. Until
@@ -70,6 +70,10 @@ class LayeredProvider:
             trouble = f"state file {self._state.path} cannot be written: {self._state.error}"
             told["error"] = f"{told['error']}; {trouble}" if told["error"] else trouble
         return told
+
+    def refresh(self) -> None:
+        """See L{IRefreshable.refresh}. The source looks again, if it can."""
+        self._follower.refresh()
 
     def _start(self) -> None:
         isFirst = not self._hasBegun

@@ -108,6 +108,13 @@ class FollowedName(Generic[T]):
         else:
             self._schedule(due)
 
+    def refresh(self) -> None:
+        """Ask now, if that is not being done."""
+        if self._next is not None:
+            self._schedule(inf)
+            self._backoff = FIRST_BACKOFF
+            self._ask()
+
     def stop(self) -> None:
         """Ask no more. What is known is kept."""
         self._era += 1

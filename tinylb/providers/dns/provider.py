@@ -13,7 +13,7 @@ from zope.interface import implementer
 from tinylb.addresses import HostPort
 from tinylb.backends import BackendSet, TCPBackend
 from tinylb.clock import monotonicClock, release
-from tinylb.interfaces import IDescribed, IProvider
+from tinylb.interfaces import IDescribed, IProvider, IRefreshable
 from tinylb.providers.dns.answers import MOST, Service
 from tinylb.providers.dns.followed import FollowedName
 from tinylb.providers.dns.lookups import Lookups
@@ -39,7 +39,7 @@ class Place(NamedTuple):
     weight: int = 1
 
 
-@implementer(IProvider, IDescribed)
+@implementer(IProvider, IDescribed, IRefreshable)
 class NameProvider(ABC):
     """
     A provider that follows names.
@@ -76,6 +76,11 @@ class NameProvider(ABC):
     def describe(self) -> dict[str, str | None]:
         """See L{IDescribed.describe}."""
         return self._report.describe()
+
+    def refresh(self) -> None:
+        """See L{IRefreshable.refresh}. Every name is asked for, however long its records hold."""
+        for name in tuple(self._names()):
+            name.refresh()
 
     @abstractmethod
     def _hosts(self) -> Iterable[FollowedName[str]]:

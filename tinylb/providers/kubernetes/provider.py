@@ -13,7 +13,7 @@ from zope.interface import implementer
 from tinylb.addresses import HostPort
 from tinylb.backends import BackendSet, TCPBackend
 from tinylb.clock import monotonicClock, release
-from tinylb.interfaces import IDescribed, IExpecting, IProbe
+from tinylb.interfaces import IDescribed, IExpecting, IProbe, IRefreshable
 from tinylb.probe import ConnectProbe
 from tinylb.providers.kubernetes.access import Access, AccessError, inClusterAccess, kubeconfigAccess
 from tinylb.providers.kubernetes.api import Api
@@ -30,7 +30,7 @@ SETTLE = 0.05
 the other."""
 
 
-@implementer(IExpecting, IDescribed)
+@implementer(IExpecting, IDescribed, IRefreshable)
 class KubernetesProvider:
     """
     Publishes where a service is, as its EndpointSlices have it. Endpoints that are ready and serving are used; others
@@ -105,6 +105,10 @@ class KubernetesProvider:
         """See L{IDescribed.describe}."""
         told = self._report.describe()
         return {**told, "error": told["error"] or self._access.error}
+
+    def refresh(self) -> None:
+        """See L{IRefreshable.refresh}. All is listed anew."""
+        self._listAnew()
 
     def listed(self, objects: list[Any]) -> None:
         """See L{Collection <tinylb.providers.kubernetes.reflector.Collection>}."""

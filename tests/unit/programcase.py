@@ -1,0 +1,63 @@
+"""What the tests of the program have in common; the process itself is played by the test."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from io import StringIO
+
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IStreamServerEndpoint
+from twisted.internet.testing import MemoryReactorClock
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.unit.loglines import logLines
+from tinylb import LoadBalancerService
+from tinylb.program import Process, Program
+from tinylb.testing import ManualProvider, MemoryEndpoint
+
+IN_USE = CannotListenError("", 6443, OSError(98, "Address already in use"))
+
+
+class Reactor(MemoryReactorClock):
+    """A reactor that can be called from a signal handler."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.fromThread: list[Callable[[], object]] = []
+
+    def callFromThread(self, callable: Callable[..., object], *arguments: object) -> None:
+        """See L{IReactorFromThreads.callFromThread}."""
+        self.fromThread.append(lambda: callable(*arguments))
+
+
+class ProgramCase(SynchronousTestCase):
+    """A program, with a process of the test's around it."""
+
+    def setUp(self) -> None:
+        """A process that has standard error and a way to end."""
+        self.reactor = Reactor()
+        self.lines = logLines(self)
+        self.stderr = StringIO()
+        self.patch(sys, "__stderr__", self.stderr)
+        self.patch(sys, "excepthook", sys.excepthook)
+        self.exits: list[int] = []
+        self.patch(os, "_exit", self.exits.append)
+
+    def program(self, *endpoints: IStreamServerEndpoint, pidfile: str | None = None, isSilent: bool = False) -> Program:
+        """A program that listens on these, which are called e0, e1, and so on."""
+        balancer = LoadBalancerService(endpoints, ManualProvider(), reactor=self.reactor)
+        names = [f"e{number}" for number, _ in enumerate(endpoints)]
+        return Program(self.reactor, balancer, names, Process(pidfile, isSilent))
+
+    def endpoint(self, failure: Exception | None = None) -> MemoryEndpoint:
+        """An endpoint in memory."""
+        return MemoryEndpoint(self.reactor, failure=failure)
+
+    def assertStops(self, program: Program) -> None:
+        """It stops, and leaves no timer."""
+        stopping = program.stopService()
+        self.reactor.advance(10)
+        self.successResultOf(stopping)
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
