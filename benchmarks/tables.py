@@ -95,6 +95,8 @@ def _outcome(outcome: Outcome) -> Iterator[str]:
     target, reached = outcome
     assert reached is not None
     _, title, unit = figure(target.figure)
+    if target.subject != SUBJECT:
+        title = f"{title}, {TITLES[target.subject]}"
     if target.beside:
         best = "the best of " if len(target.beside) > 1 else ""
         yield f"{title}, beside {best}{', '.join(TITLES[peer] for peer in target.beside)}"

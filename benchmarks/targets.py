@@ -32,6 +32,7 @@ class Target:
     """
     A figure of tinylb's is at most C{most}.
 
+    @ivar subject: which tinylb.
     @ivar beside: the figure is divided by that of these peers, and the largest of the ratios counts: that to the best
         of them. Without peers it is the figure itself.
     """
@@ -39,12 +40,13 @@ class Target:
     figure: str
     most: float
     beside: tuple[str, ...] = ()
+    subject: str = SUBJECT
 
     def look(self, results: Results) -> Outcome:
         """How it stands. A peer that was not there is not beaten: without one of them nothing is known."""
         if not self.beside:
-            return Outcome(self, results.middle(self.figure, SUBJECT))
-        ratios = [results.ratio(self.figure, SUBJECT, peer) for peer in self.beside]
+            return Outcome(self, results.middle(self.figure, self.subject))
+        ratios = [results.ratio(self.figure, self.subject, peer) for peer in self.beside]
         known = [ratio for ratio in ratios if ratio is not None]
         return Outcome(self, max(known) if len(known) == len(ratios) else None)
 
@@ -61,6 +63,7 @@ TARGETS: tuple[Target, ...] = (
     Target("small", 1.05, _THREE),
     Target("short", 1.0, ("envoy",)),
     Target("short", 1.4, ("haproxy",)),
+    Target("short", 1.1, (SUBJECT,), subject="tinylb-attached"),
     Target("latency-p50", 1.0, _THREE),
     Target("memory-2000", 2.5),
     Target("memory-8000", 2.5),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from json.encoder import encode_basestring_ascii as quoted
 from typing import Any
@@ -27,8 +27,12 @@ from tinylb.wording import counted
 TOGETHER = 0.1
 """Seconds for which lines wait for others, so that many are written at once."""
 
-MOST = 8_000_000
-"""Bytes that may wait while the disk is slow. Lines beyond them are dropped."""
+AT_ONCE = 500
+"""Lines that are made in one turn of the reactor, which takes about a millisecond."""
+
+MOST = 100_000
+"""Lines that may wait while the disk is slow, in some 40 MB. Those beyond them are dropped. All connections of a target
+may end at once, so there is room for many."""
 
 PATIENCE = 1.0
 """Seconds that a stop waits for the last lines."""
@@ -77,8 +81,8 @@ class AccessLog(Service):
         self._dropped = Summary(self._clock, REPORT, self._report)
         self._isFailing = False
         self._trouble: str | None = None
-        self._lines: list[str] = []
-        self._size = 0
+        # Lines are made of them many at a time: in a loop that takes half as long as one by one between other things.
+        self._waiting: deque[tuple[float, PairClosed]] = deque()
         self._flushing: IDelayedCall | None = None
         self._isWriting = False
         self._mustReopen = False
@@ -89,12 +93,10 @@ class AccessLog(Service):
     def observe(self, event: Event) -> None:
         """See L{IObserver.observe <tinylb.interfaces.IObserver.observe>}."""
         if isinstance(event, PairClosed):
-            if self._size > MOST:
+            if len(self._waiting) == MOST:
                 self._drop(1, "they come faster than they can be written")
                 return
-            line = self._line(event)
-            self._lines.append(line)
-            self._size += len(line)
+            self._waiting.append((self._now(), event))
             if self._flushing is None and not self._isWriting:
                 self._flushing = self._clock.callLater(TOGETHER, self._flush)
 
@@ -116,11 +118,11 @@ class AccessLog(Service):
         self._settle()
         return stopped
 
-    def _line(self, event: PairClosed) -> str:
+    def _line(self, ended: float, event: PairClosed) -> str:
         """By hand: this is done for every connection, and costs half of what the encoder does."""
         key = (event.listener, event.backend, event.target)
         who = self._who.get(key) or self._spellWho(key)
-        start = self._moment(self._now() - event.duration - event.dialSeconds)
+        start = self._moment(ended - event.duration - event.dialSeconds)
         client = "null" if event.client is None else quoted(spell(event.client))
         return (
             f'{{"start": "{start}", "client": {client}, {who}, '
@@ -149,10 +151,11 @@ class AccessLog(Service):
         flushing, self._flushing = self._flushing, None
         if flushing is not None and flushing.active():
             flushing.cancel()
-        if self._isWriting or not (self._lines or self._mustReopen):
+        if self._isWriting or not (self._waiting or self._mustReopen):
             return
         self._isWriting = True
-        lines, self._lines, self._size = self._lines, [], 0
+        waiting = self._waiting
+        lines = [self._line(*waiting.popleft()) for _ in range(min(len(waiting), AT_ONCE))]
         mustReopen, self._mustReopen = self._mustReopen, False
         writing = maybeDeferred(self._inThread, lambda: _write(self._file, mustReopen, "".join(lines).encode()))
         writing.addCallbacks(self._wrote, self._failed, callbackArgs=(len(lines),), errbackArgs=(len(lines),))
@@ -181,14 +184,14 @@ class AccessLog(Service):
 
     def _goOn(self) -> None:
         self._isWriting = False
-        if self._mustReopen or self._whenWritten is not None:
+        if self._mustReopen or self._whenWritten is not None or len(self._waiting) >= AT_ONCE:
             self._flush()
-        elif self._lines:
+        elif self._waiting:
             self._flushing = self._clock.callLater(TOGETHER, self._flush)
         self._settle()
 
     def _settle(self) -> None:
-        if self._whenWritten is not None and not self._isWriting:
+        if self._whenWritten is not None and not self._isWriting and not self._waiting:
             waiting, self._whenWritten = self._whenWritten, None
             waiting.callback(None)
 

@@ -7,12 +7,13 @@ from benchmarks.peers.envoy import Envoy
 from benchmarks.peers.golang import Go
 from benchmarks.peers.haproxy import HAProxy
 from benchmarks.peers.nginx import Nginx
-from benchmarks.peers.ontwisted import Portforward, Tinylb, TinylbEngine
+from benchmarks.peers.ontwisted import Portforward, Tinylb, TinylbAttached, TinylbEngine
 
 __all__ = ["ALL", "QUICK", "Missing", "Peer"]
 
 ALL: tuple[Peer, ...] = (
     Tinylb(),
+    TinylbAttached(),
     TinylbEngine("kernel"),
     TinylbEngine("stream"),
     HAProxy("haproxy", "HAProxy"),
@@ -22,4 +23,4 @@ ALL: tuple[Peer, ...] = (
     Go(),
     Portforward(),
 )
-QUICK = ("tinylb", "haproxy", "nginx", "envoy")
+QUICK = ("tinylb", "tinylb-attached", "haproxy", "nginx", "envoy")

@@ -50,6 +50,18 @@ class Tinylb:
         return [twistd, "-n", "--pidfile=", "tinylb", "--listen", listen, "--backends-file", str(file)]
 
 
+class TinylbAttached(Tinylb):
+    """The program with all its attachments: status endpoint, metrics, access log."""
+
+    name = "tinylb-attached"
+    title = "tinylb with status and access log"
+
+    def _command(self, port: int, file: Path) -> Sequence[str]:
+        status, log = file.with_name(f"status-{port}"), file.with_name(f"access-{port}.log")
+        attachments = ["--status", f"unix:{status}", "--access-log", str(log)]
+        return [*super()._command(port, file), *attachments]
+
+
 class TinylbEngine(Tinylb):
     """Embedded, with the relay engine C{engine}; the rest is the same."""
 

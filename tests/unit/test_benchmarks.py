@@ -152,6 +152,16 @@ class TargetTests(SynchronousTestCase):
         self.assertIs(Target("small", 2.5).look(results(tinylb=[2.5])).isMet, True)
         self.assertIs(Target("small", 2.5).look(results(tinylb=[2.6])).isMet, False)
 
+    def test_otherSubject(self) -> None:
+        """A target may be that of tinylb as it runs otherwise, beside tinylb itself; its title says so."""
+        target = Target("small", 1.1, ("tinylb",), subject="tinylb-attached")
+        for theirs, isMet in ((10.5, True), (11.5, False)):
+            self.assertIs(target.look(results(tinylb=[10.0], tinylb_attached=[theirs])).isMet, isMet)
+        self.assertIsNone(target.look(results(tinylb=[10.0])).isMet)
+        there = results(tinylb=[10.0], tinylb_attached=[10.5])
+        self.patch(tables, "TARGETS", [target])
+        self.assertIn("tinylb with status and access log, beside tinylb", tables.targets(there)[1][0])
+
     def test_known(self) -> None:
         """All speak of figures and peers that there are."""
         figures = {figure.name for work in WORKS for figure in work.figures}
@@ -223,7 +233,7 @@ class OptionsTests(SynchronousTestCase):
         """Less of everything; what is given goes before."""
         options = parse(["--quick", "--works", "large"])
         self.assertEqual([work.name for work in options.works], ["large"])
-        self.assertEqual([peer.name for peer in options.peers], ["tinylb", "haproxy", "nginx", "envoy"])
+        self.assertEqual([peer.name for peer in options.peers], ["tinylb", "tinylb-attached", "haproxy", "nginx", "envoy"])
         self.assertLess(options.rounds * options.seconds, parse([]).rounds * parse([]).seconds)
 
     def test_order(self) -> None:
