@@ -24,6 +24,10 @@ class Entrance(Factory):
     def __init__(self, reception: Reception) -> None:
         self._reception = reception
 
+    def logPrefix(self) -> str:
+        """See L{ILoggingContext <twisted.internet.interfaces.ILoggingContext>}: what Twisted says when it listens."""
+        return "LoadBalancer"
+
     def buildProtocol(self, addr: IAddress | None) -> End:
         """A client connects. See L{Factory.buildProtocol}."""
         return End(Arrival(self._reception, addr, self.listener))

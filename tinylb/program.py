@@ -121,8 +121,11 @@ class Program(Service):
         return self._balancer.stopService().addCallback(self._ended)
 
     def _ended(self, _: None) -> Deferred[None]:
-        others = [service for service, _ in self._listening if service is not self._balancer]
-        stopping = [maybeDeferred(each.stopService) for each in (*others, *self._lasting)]
+        stops: list[Callable[[], Deferred[None] | None]] = [
+            *(service.stopService for service, _ in self._listening if service is not self._balancer),
+            *(attachment.stopService for attachment in self._lasting),
+        ]
+        stopping = [maybeDeferred(stop) for stop in stops]
         return DeferredList(stopping, consumeErrors=True).addCallback(self._stopped)
 
     def _reporting(self, start: Callable[[], object], names: Sequence[str]) -> None:
