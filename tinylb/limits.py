@@ -24,7 +24,11 @@ def raiseDescriptorLimit() -> int:
     return hard
 
 
-def clientsFor(descriptors: int) -> int:
-    """How many clients a limit carries: two descriptors a pair, and a reserve."""
-    reserve = min(MOST_RESERVE, max(LEAST_RESERVE, descriptors // 8))
+def clientsFor(descriptors: int, others: int = 0) -> int:
+    """
+    How many clients a limit carries: two descriptors a pair, and a reserve.
+
+    @param others: how many more somebody else may take, who is given another eighth at the most.
+    """
+    reserve = min(MOST_RESERVE, max(LEAST_RESERVE, descriptors // 8)) + min(others, descriptors // 8)
     return max(1, (descriptors - reserve) // 2)

@@ -35,7 +35,8 @@ GRACE = 0.25
 
 # The endpoints that take a backlog; others have a listening socket already, or a syntax of their own.
 _WITH_BACKLOG = re.compile("(haproxy:)?(tcp|tcp6|unix|ssl|tls):", re.IGNORECASE)
-_PLAIN_TCP = re.compile("(tcp|tcp4):(port=)?[^:]+", re.IGNORECASE)
+# What listens on every interface unless it is told otherwise.
+_LOOPBACK = {"tcp": "127.0.0.1", "ssl": "127.0.0.1", "tls": "127.0.0.1", "tcp6": r"\:\:1"}
 
 
 class Options(TwistedOptions):
@@ -141,7 +142,7 @@ def makeService(options: Options) -> IService:
 
     Factory.noisy = False  # those around ours, such as the one behind haproxy: endpoints
     descriptors = raiseDescriptorLimit()
-    most = clientsFor(descriptors)
+    most = clientsFor(descriptors, others=0 if options["status"] is None else _statusConnections())
     asked = options["max-connections"]
     if asked is not None and asked > most:
         Logger(namespace="tinylb").warn(
@@ -200,6 +201,12 @@ def _accessLog(reactor: Any, path: str | None, balancer: LoadBalancerService) ->
     return log
 
 
+def _statusConnections() -> int:
+    from tinylb.status.connections import MOST
+
+    return MOST
+
+
 def _status(
     reactor: Any, description: str | None, balancer: LoadBalancerService, accessLog: AccessLog | None
 ) -> tuple[StatusService, str] | None:
@@ -209,9 +216,9 @@ def _status(
     from tinylb.metrics import Metrics
     from tinylb.status.service import StatusService
 
-    complete = description
-    if _PLAIN_TCP.fullmatch(description):
-        complete += ":interface=127.0.0.1"
+    complete, kind = description, description.partition(":")[0]
+    if kind in _LOOPBACK and ":interface=" not in description:
+        complete += f":interface={_LOOPBACK[kind]}"
     metrics = Metrics(balancer, accessLog=accessLog)
     return StatusService(reactor, _endpoint(reactor, "status", complete), balancer, metrics=metrics), description
 

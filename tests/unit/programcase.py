@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable
 from io import StringIO
@@ -44,6 +45,7 @@ class ProgramCase(SynchronousTestCase):
         self.patch(sys, "excepthook", sys.excepthook)
         self.exits: list[int] = []
         self.patch(os, "_exit", self.exits.append)
+        self.patch(signal, "signal", lambda *_: None)
 
     def program(self, *endpoints: IStreamServerEndpoint, pidfile: str | None = None, isSilent: bool = False) -> Program:
         """A program that listens on these, which are called e0, e1, and so on."""

@@ -54,6 +54,11 @@ class RaiseTests(SynchronousTestCase):
 class ClientsTests(SynchronousTestCase):
     """See L{clientsFor}."""
 
+    def test_others(self) -> None:
+        """What others may take is not promised to clients; it is an eighth of what there is at the most."""
+        self.assertEqual(clientsFor(4096) - clientsFor(4096, others=128), 64)
+        self.assertEqual(clientsFor(256) - clientsFor(256, others=128), 16)
+
     def test_twoEach(self) -> None:
         """Two descriptors a client fit into the limit, with a reserve of at least 32 and at most 1024."""
         for descriptors in (256, 1024, 4096, 65_536, 1_048_576):

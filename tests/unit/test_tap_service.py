@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ class ProgramCase(SynchronousTestCase):
         self.reactor = MemoryReactorClock()
         self.patch(twisted.internet, "reactor", self.reactor)
         self.patch(tap, "raiseDescriptorLimit", lambda: DESCRIPTORS)
+        self.patch(signal, "signal", lambda *_: None)
         self.lines = logLines(self)
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
@@ -57,9 +59,9 @@ class ProgramCase(SynchronousTestCase):
         self.successResultOf(stopping)
         self.assertEqual(self.reactor.getDelayedCalls(), [])
 
-    def connect(self) -> MemoryPeer:
-        """A client connects to the first endpoint."""
-        _, factory, _, _ = self.reactor.tcpServers[0]
+    def connect(self, endpoint: int = 0) -> MemoryPeer:
+        """A client connects, to the first endpoint unless another is named."""
+        _, factory, _, _ = self.reactor.tcpServers[endpoint]
         protocol = factory.buildProtocol(IPv4Address("TCP", "127.0.0.1", 50000))
         assert protocol is not None
         client = MemoryPeer()

@@ -1,0 +1,96 @@
+"""The command line's attachments: the status endpoint and the access log."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.unit.test_tap_service import BACKEND, DESCRIPTORS, LISTEN, ProgramCase
+from tinylb.accesslog import AccessLog
+from tinylb.limits import clientsFor
+from tinylb.program import Program
+
+
+class StatusTests(ProgramCase):
+    """C{--status}."""
+
+    def interfaceOf(self, description: str) -> str:
+        """Where the status endpoint listens, beside the balancer."""
+        self.reactor.tcpServers.clear()
+        service = self.make(*LISTEN, *BACKEND, "--status", description)
+        service.startService()
+        self.stop(service)
+        [interface] = [where for port, _, _, where in self.reactor.tcpServers if port == 9090]
+        return str(interface)
+
+    def test_loopback(self) -> None:
+        """A port alone is one of the loopback interface; another interface has to be named."""
+        for description in ("tcp:9090", "tcp:port=9090", "tcp:9090:backlog=5"):
+            self.assertEqual(self.interfaceOf(description), "127.0.0.1")
+        self.assertEqual(self.interfaceOf("tcp6:9090"), "::1")
+        self.assertEqual(self.interfaceOf(r"tcp:9090:interface=\:\:1"), "::1")
+        self.assertEqual(self.interfaceOf("tcp:9090:interface=0.0.0.0"), "0.0.0.0")
+
+    def test_wrong(self) -> None:
+        """What is no endpoint ends the program with a line that names the option."""
+        ending = self.assertRaises(SystemExit, self.make, *LISTEN, *BACKEND, "--status", "9090")
+        self.assertTrue(str(ending.code).startswith("tinylb: --status 9090: not a server endpoint"), ending.code)
+
+    def test_descriptors(self) -> None:
+        """What its own clients may take is not promised to the balancer's."""
+        self.start(*LISTEN, *BACKEND, "--status", "tcp:9090")
+        most = clientsFor(DESCRIPTORS, others=DESCRIPTORS)
+        clients = [self.connect(1) for _ in range(most + 3)]
+        self.reactor.pump([0.0] * 5)
+        self.assertEqual([self.isOver(client) for client in clients], [False] * most + [True] * 3)
+
+    def test_notImported(self) -> None:
+        """Who does not want it does not pay for it."""
+        modules = "any(name.startswith(('twisted.web', 'prometheus')) for name in sys.modules)"
+        code = f"import sys, tinylb.tap; sys.exit({modules})"
+        self.assertEqual(subprocess.run([sys.executable, "-c", code], timeout=60).returncode, 0)
+
+
+class AccessLogTests(ProgramCase):
+    """C{--access-log}."""
+
+    def wrong(self, path: str) -> str:
+        """The line that a path ends the program with."""
+        return str(self.assertRaises(SystemExit, self.make, *LISTEN, *BACKEND, "--access-log", path).code)
+
+    def test_made(self) -> None:
+        """The file is there from the start, and only its owner and group may read it."""
+        path = self.path.with_name("access.log")
+        self.addCleanup(os.umask, os.umask(0o022))
+        self.start(*LISTEN, *BACKEND, "--access-log", str(path))
+        self.assertEqual((path.read_bytes(), path.stat().st_mode & 0o777), (b"", 0o640))
+
+    def test_wrong(self) -> None:
+        """A file that cannot be opened ends the program with a line that says why."""
+        folder = self.path.parent
+        missing = folder / "missing" / "access.log"
+        expected = "expected: a file in a folder that exists, or - for standard output"
+        self.assertEqual(
+            self.wrong(str(missing)), f"tinylb: --access-log {missing}: no such file or directory; {expected}"
+        )
+        self.assertEqual(self.wrong(str(folder)), f"tinylb: --access-log {folder}: is a directory; {expected}")
+
+    def test_observes(self) -> None:
+        """It is one of the balancer's observers."""
+        program = self.make(*LISTEN, *BACKEND, "--access-log", str(Path(os.devnull)))
+        assert isinstance(program, Program)
+        self.assertIn(AccessLog, [type(observer) for observer in program._balancer.balancer.observers])
+
+
+class InheritedTests(ProgramCase):
+    """C{systemd:}."""
+
+    def test_nothingInherited(self) -> None:
+        """Without systemd there is no socket to listen on, and the line says what to do."""
+        for name in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"):
+            self.patch(os, "environ", {key: value for key, value in os.environ.items() if key != name})
+        for description in ("systemd:domain=INET:index=0", "systemd:domain=INET:name=tinylb"):
+            ending = self.assertRaises(SystemExit, self.make, "--listen", description, *BACKEND)
+            self.assertIn("systemd has handed over no such socket; start tinylb by its socket unit", str(ending.code))
