@@ -1,0 +1,76 @@
+"""The tallies of all backend ids: those of the set, and for a while those that have left it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from twisted.internet.interfaces import IReactorTime
+
+from tinylb.backends import Member
+from tinylb.metrics.tally import Tally
+from tinylb.registry import Registry
+
+LINGER = 600.0
+"""Seconds for which a backend that has left is told of still: its last connections end after it has left."""
+
+MOST_DEPARTED = 200
+"""So many of them at the most, since ids may come and go for ever. Who left first is forgotten first."""
+
+
+class Tallies:
+    """
+    Knows the tally of each id.
+
+    @param clock: monotonic.
+    @param registry: has what is counted at targets.
+    """
+
+    def __init__(self, clock: IReactorTime, registry: Registry) -> None:
+        self._clock = clock
+        self._registry = registry
+        self._present: dict[str, Tally] = {}
+        self._departed: dict[str, Tally] = {}  # who left first comes first
+
+    def of(self, id: str) -> Tally:
+        """The tally of an id, made where there is none."""
+        return self._present.get(id) or self._departed.get(id) or self._depart(Tally(id))
+
+    def follow(self, members: Iterable[Member]) -> None:
+        """This is the set now."""
+        known = {each.record for each in (*self._present.values(), *self._departed.values())}
+        former, self._present = self._present, {}
+        for member in members:
+            tally = former.pop(member.id, None) or self._departed.pop(member.id, None) or Tally(member.id)
+            tally.leftAt = None
+            record = self._registry.record(member.target)
+            tally.follow(record, isKnown=record in known)
+            self._present[member.id] = tally
+        for tally in former.values():
+            self._depart(tally)
+        followed = {each.record for each in self._present.values()}
+        for tally in self._departed.values():
+            if tally.record in followed:  # what comes about there is another's now
+                tally.follow(None, isKnown=True)
+
+    def present(self) -> list[Tally]:
+        """Those of the set, in its order."""
+        return list(self._present.values())
+
+    def departed(self) -> Iterator[Tally]:
+        """Those that have left it lately."""
+        self._forget()
+        return iter(tuple(self._departed.values()))
+
+    def _depart(self, tally: Tally) -> Tally:
+        tally.leftAt = self._clock.seconds()
+        self._departed[tally.id] = tally
+        self._forget()
+        return tally
+
+    def _forget(self) -> None:
+        now = self._clock.seconds()
+        for id, tally in tuple(self._departed.items()):
+            isPast = tally.leftAt is not None and tally.leftAt <= now - LINGER
+            if not isPast and len(self._departed) <= MOST_DEPARTED:
+                break
+            del self._departed[id]
