@@ -120,6 +120,11 @@ def sendAtOnce(sock: socket.SocketType) -> None:
         _setOptions(sock, ((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),))
 
 
+def holdLittle(sock: socket.SocketType, size: int) -> None:
+    """Let the kernel hold about so many bytes, and as much of its own again, for a peer that does not read them."""
+    _setOptions(sock, ((socket.SOL_SOCKET, socket.SO_SNDBUF, size),))
+
+
 def probe(sock: socket.SocketType, keepalive: float) -> None:
     """
     Let the kernel find out whether a TCP socket's peer is still there, also while it does not read.

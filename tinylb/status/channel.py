@@ -1,0 +1,171 @@
+"""
+One connection to the status endpoint: twisted.web's, with bounds to what a peer may do and to what it may leave undone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from twisted.internet.interfaces import IDelayedCall, IHalfCloseableProtocol, IReactorTime
+from twisted.internet.protocol import connectionDone
+from twisted.python.failure import Failure
+from twisted.web.http import HTTPChannel
+from zope.interface import implementer
+
+from tinylb.sockets import holdLittle, probe, socketOf
+from tinylb.status.request import Request
+from tinylb.status.site import Site
+
+IDLE = 30
+"""Seconds that a peer may take for a request, from the connection or the last answer on to its last byte."""
+
+STUCK = 60
+"""Seconds for which a peer may read nothing of an answer."""
+
+CLOSING = 30
+"""Seconds for which a peer may leave the last bytes of a connection unread."""
+
+KEEPALIVE = 30.0
+"""Seconds of silence after which a peer is asked whether it is still there."""
+
+
+UNREAD = 64 * 1024
+"""Bytes that the kernel is asked to hold for a peer that does not read them; else it would be megabytes."""
+
+
+class Channels(Protocol):
+    """Who is to know of each connection."""
+
+    def opened(self, channel: Channel) -> None: ...
+
+    def rested(self, channel: Channel) -> None:
+        """An answer has ended."""
+
+    def lost(self, channel: Channel) -> None: ...
+
+
+@implementer(IHalfCloseableProtocol)
+class Channel(HTTPChannel):
+    """
+    Reads requests. Nothing is logged for any of them.
+
+    @ivar site: answers them.
+    @ivar isBusy: whether a request is being answered.
+    @ivar isHeldUp: whether the peer does not read what is there for it.
+    """
+
+    transport: Any  # a TCP transport, or one like it
+    requestFactory = Request
+    maxHeaders = 100
+
+    def __init__(self, site: Site, channels: Channels, clock: IReactorTime) -> None:
+        HTTPChannel.__init__(self)
+        self.site = site
+        self.isBusy = False
+        self.isHeldUp = False
+        self.timeOut = IDLE
+        self._clock = clock
+        self._channels = channels
+
+    def connectionMade(self) -> None:
+        """See L{HTTPChannel}."""
+        HTTPChannel.connectionMade(self)
+        sock = socketOf(self.transport)
+        if sock is not None:
+            probe(sock, KEEPALIVE)
+            holdLittle(sock, UNREAD)
+        self._channels.opened(self)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """See L{HTTPChannel}."""
+        HTTPChannel.connectionLost(self, reason)
+        self._channels.lost(self)
+
+    def readConnectionLost(self) -> None:
+        """The peer has finished. What it asked last is still answered, unless that would have no end."""
+        if self.isBusy and not self.requests[0].isEndless:
+            self.persistent = 0
+        else:
+            self.loseConnection()
+
+    def writeConnectionLost(self) -> None:
+        """See L{IHalfCloseableProtocol}; this side never half-closes."""
+
+    def callLater(self, period: float, func: Callable[[], None]) -> IDelayedCall:
+        """See L{TimeoutMixin <twisted.protocols.policies.TimeoutMixin>}."""
+        return self._clock.callLater(period, func)
+
+    def setTimeout(self, period: int | None) -> int | None:
+        """See L{TimeoutMixin <twisted.protocols.policies.TimeoutMixin>}."""
+        former: int | None = HTTPChannel.setTimeout(self, period)
+        return former
+
+    def resetTimeout(self) -> None:
+        """A byte now and then gains nobody time: a request has to be complete within L{IDLE}."""
+
+    def lineLengthExceeded(self, line: bytes) -> None:
+        """See L{LineReceiver <twisted.protocols.basic.LineReceiver>}."""
+        self.transport.write(b"HTTP/1.1 431 Request Header Fields Too Large\r\n\r\n")
+        self.loseConnection()
+
+    def allHeadersReceived(self) -> None:
+        """
+        See L{HTTPChannel}. A body is never waited for, nor invited by a 100: the request counts as complete, and the
+        connection ends with its answer.
+        """
+        request = self.requests[0]
+        request.hasBody = self.length != 0
+        request.requestHeaders.removeHeader(b"Expect")
+        self.length = 0
+        HTTPChannel.allHeadersReceived(self)
+        if request.hasBody:
+            self.persistent = 0
+
+    def allContentReceived(self) -> None:
+        """See L{HTTPChannel}."""
+        self.isBusy = True
+        HTTPChannel.allContentReceived(self)
+        if self.isHeldUp:
+            self.setTimeout(STUCK)
+
+    def requestDone(self, request: Request) -> None:
+        """See L{HTTPChannel}."""
+        self.isBusy = False
+        self._channels.rested(self)
+        HTTPChannel.requestDone(self, request)
+
+    def pauseProducing(self) -> None:
+        """
+        See L{HTTPChannel}. As long as the peer does not read it is not read from either; HTTPChannel goes on, and keeps
+        whatever comes, while there is a request.
+        """
+        self.isHeldUp = True
+        HTTPChannel.pauseProducing(self)
+        self.transport.pauseProducing()
+        if self.isBusy:
+            self.setTimeout(STUCK)
+
+    def resumeProducing(self) -> None:
+        """See L{HTTPChannel}."""
+        self.isHeldUp = False
+        if self.isBusy:
+            self.setTimeout(None)
+        HTTPChannel.resumeProducing(self)
+        self.transport.resumeProducing()
+
+    def loseConnection(self) -> None:
+        """See L{HTTPChannel}. It has a limit here."""
+        self.setTimeout(CLOSING)
+        HTTPChannel.loseConnection(self)
+
+    def timeoutConnection(self) -> None:
+        """See L{HTTPChannel}, which would log it."""
+        if self.isBusy or self.transport.disconnecting:
+            self.abort()
+        else:
+            self.loseConnection()
+
+    def abort(self) -> None:
+        """End the connection now."""
+        self.transport.abortConnection()

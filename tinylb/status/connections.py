@@ -1,0 +1,74 @@
+"""The connections to the status endpoint, which are not many, however many come."""
+
+from __future__ import annotations
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IAddress, IReactorTime
+from twisted.internet.protocol import Factory
+
+from tinylb.outcome import Outcome
+from tinylb.status.channel import Channel
+from tinylb.status.site import Site
+
+MOST = 128
+"""So many stay open."""
+
+
+class Connections(Factory):
+    """Makes room for each newcomer: who has been idle for longest goes, then who does not read what he asked for."""
+
+    noisy = False
+
+    def __init__(self, site: Site, clock: IReactorTime) -> None:
+        self._site = site
+        self._clock = clock
+        self._channels: dict[Channel, None] = {}
+        self._emptied = Outcome()
+
+    def buildProtocol(self, addr: IAddress | None) -> Channel | None:
+        """See L{Factory.buildProtocol}."""
+        if len(self._channels) >= MOST and not self._makeRoom():
+            return None
+        return Channel(self._site, self, self._clock)
+
+    def logPrefix(self) -> str:
+        """For the line that Twisted logs when it listens."""
+        return "Status"
+
+    def opened(self, channel: Channel) -> None:
+        """See L{Channels <tinylb.status.channel.Channels>}."""
+        self._channels[channel] = None
+
+    def rested(self, channel: Channel) -> None:
+        """See L{Channels <tinylb.status.channel.Channels>}: the order is that in which they were busy last."""
+        if channel in self._channels:
+            del self._channels[channel]
+            self._channels[channel] = None
+
+    def lost(self, channel: Channel) -> None:
+        """See L{Channels <tinylb.status.channel.Channels>}."""
+        self._channels.pop(channel, None)
+        if not self._channels:
+            self._emptied.succeed()
+
+    def close(self) -> Deferred[None]:
+        """
+        End them all, at once.
+
+        @return: a L{Deferred} that fires when they have ended.
+        """
+        if not self._channels:
+            return succeed(None)
+        self._emptied = Outcome()
+        for channel in tuple(self._channels):
+            channel.abort()
+        return self._emptied.when()
+
+    def _makeRoom(self) -> bool:
+        idle = (channel for channel in self._channels if not channel.isBusy)
+        stuck = (channel for channel in self._channels if channel.isHeldUp)
+        channel = next(idle, None) or next(stuck, None)
+        if channel is not None:
+            del self._channels[channel]
+            channel.abort()
+        return channel is not None

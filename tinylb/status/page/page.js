@@ -1,0 +1,91 @@
+// The live page of tinylb: puts its parts together, and says when something is wrong with all of it. It changes nothing.
+
+import { Backends } from "./backends.js";
+import { Decisions } from "./decisions.js";
+import { byId, element, setText } from "./dom.js";
+import { Events } from "./events.js";
+import { Feed } from "./feed.js";
+import { Rates } from "./rates.js";
+import { Totals } from "./totals.js";
+import { clock, lasting } from "./wording.js";
+
+class Page {
+  #rates = new Rates();
+  #totals = new Totals(this.#rates);
+  #backends = new Backends(this.#rates);
+  #decisions = new Decisions();
+  #events = new Events();
+  #notices = new Map();
+  #heard = null;
+  #isLost = false;
+
+  constructor() {
+    setText(byId("where"), location.host);
+    new Feed({
+      state: (state) => this.#take(state),
+      decisions: (decisions) => this.#decisions.take(decisions),
+      event: (event) => this.#events.take(event),
+      lost: (cause) => this.#lose(cause),
+    });
+  }
+
+  #take(state) {
+    this.#heard = new Date();
+    this.#rates.take(state, performance.now() / 1000);
+    this.#totals.take(state);
+    this.#backends.take(state);
+    this.#showSource(state);
+    this.#find();
+    this.#announce(state.ready ? "ready" : "not ready", state.ready);
+    this.#notice("unusable", state.ready ? "" : "No backend can be used now. New clients are closed at once.");
+    const trouble = state.provider.error;
+    this.#notice("trouble", trouble ? `The source is in trouble, and the last set stays: ${trouble}` : "");
+    document.querySelector("main").hidden = false;
+  }
+
+  #lose(cause) {
+    if (this.#isLost) return;
+    this.#isLost = true;
+    const what = this.#heard ? ` What is shown is of ${clock(this.#heard)}.` : "";
+    this.#notice("lost", `No connection to tinylb (${cause}); trying again.${what}`);
+    this.#announce("no connection", false);
+    document.body.classList.add("stale");
+  }
+
+  #find() {
+    this.#isLost = false;
+    this.#notice("lost", "");
+    document.body.classList.remove("stale");
+  }
+
+  #showSource({ provider, revision }) {
+    const changed = provider.changed ? new Date(provider.changed) : null;
+    const when = changed
+      ? `set ${revision}, changed at ${clock(changed)}, ${lasting((this.#heard - changed) / 1000)} ago`
+      : "no set yet";
+    setText(byId("source"), `${provider.source}: ${when}`);
+  }
+
+  #announce(verdict, isGood) {
+    setText(byId("verdict"), verdict);
+    byId("verdict").className = isGood ? "good" : "bad";
+    document.title = `${verdict} · tinylb ${location.host}`;
+  }
+
+  /** What everybody has to know; read out when it changes, and only then. An empty text takes it away. */
+  #notice(name, text) {
+    const shown = this.#notices.get(name);
+    if (!text) {
+      shown?.remove();
+      this.#notices.delete(name);
+    } else if (shown) {
+      setText(shown, text);
+    } else {
+      const notice = element("p", "notice", text);
+      this.#notices.set(name, notice);
+      byId("notices").append(notice);
+    }
+  }
+}
+
+new Page();

@@ -1,0 +1,88 @@
+"""What there is to see, by path."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import chain
+from typing import Protocol
+
+from tinylb.service import LoadBalancerService
+from tinylb.status.answer import Answer, say, show
+from tinylb.status.feed import LISTENERS, Feed
+from tinylb.status.files import files
+
+_EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Metrics(Protocol):
+    """Who counts."""
+
+    def start(self) -> None:
+        """Begin to count."""
+
+    def stop(self) -> None:
+        """Count no more."""
+
+    def expose(self) -> Iterator[bytes]:
+        """
+        @return: all that is counted, as Prometheus's text format 0.0.4 has it, in parts that each take little time. A
+            part may be empty.
+        @raise ImportError: when a library is missing that this needs; at once, or with the first part.
+        """
+
+
+class Paths:
+    """
+    Looks up what a path shows.
+
+    @param metrics: L{None} where nobody counts.
+    """
+
+    def __init__(self, balancer: LoadBalancerService, feed: Feed, metrics: Metrics | None) -> None:
+        self._balancer = balancer
+        self._feed = feed
+        self._metrics = metrics
+        self._answers: dict[bytes, Callable[[], Answer]] = {
+            b"/healthz": self._health,
+            b"/readyz": self._readiness,
+            b"/metrics": self._exposition,
+            b"/api/state": lambda: show(balancer.describe()),
+            b"/api/explain": lambda: show(balancer.explain()),
+            b"/api/events": self._events,
+        }
+
+    def answer(self, path: bytes) -> Answer:
+        """What is there; 404 where nothing is."""
+        answer = self._answers.get(path)
+        if answer is not None:
+            return answer()
+        return files().get(path) or say(404, "there is nothing here")
+
+    def _health(self) -> Answer:
+        trouble = self._trouble()
+        return say(503, trouble) if trouble else say(200, "ok")
+
+    def _readiness(self) -> Answer:
+        trouble = self._trouble()
+        if not trouble and not self._balancer.describe()["ready"]:
+            trouble = "no backend is usable"
+        return say(503, trouble) if trouble else say(200, "ok")
+
+    def _trouble(self) -> str:
+        return "; ".join(f"{each['address']}: {each['why']}" for each in self._balancer.listening() if each["why"])
+
+    def _exposition(self) -> Answer:
+        try:
+            if self._metrics is None:
+                return say(501, "nothing is counted here")
+            parts = self._metrics.expose()
+            first = next(parts, b"")
+        except ImportError as error:
+            return say(501, str(error))
+        return Answer(200, _EXPOSITION, chain((first,), parts))
+
+    def _events(self) -> Answer:
+        stream = self._feed.listen()
+        if stream is None:
+            return say(503, f"{LISTENERS} are listening already", ("Retry-After", "5"))
+        return Answer(200, "text/event-stream", stream, isEndless=True, release=stream.close)

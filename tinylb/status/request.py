@@ -1,0 +1,101 @@
+"""One request, and its answer on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IPushProducer
+from twisted.internet.task import CooperativeTask, TaskStopped
+from twisted.python.failure import Failure
+from twisted.web import http
+from zope.interface import implementer
+
+from tinylb.status.answer import Answer
+
+if TYPE_CHECKING:
+    from tinylb.status.channel import Channel
+
+# As RFC 9110 has them; twisted.web has other names for some.
+_REASONS = {**http.RESPONSES, 413: b"Content Too Large", 421: b"Misdirected Request"}
+
+_Work = Iterator["Deferred[None] | None"]
+
+
+@implementer(IPushProducer)
+class Request(http.Request):
+    """
+    Asks the site for its answer and writes that part by part, each in a turn in which others have theirs as well, and
+    only while the peer reads.
+
+    @ivar hasBody: whether the request has one, which nobody reads.
+    @ivar isEndless: whether the answer has no end of its own.
+    """
+
+    channel: Channel
+    hasBody = False
+    isEndless = False
+    _answer: Answer | None = None
+    _task: CooperativeTask[_Work] | None = None
+    _isPaused = False
+
+    def process(self) -> None:
+        """See L{http.Request}."""
+        response: http.Request = self
+        response.registerProducer(self, True)
+        self._task = self.channel.site.cooperator.cooperate(self._work())
+        self._task.whenDone().addBoth(self._ended)
+        if self.channel.isHeldUp:
+            self.pauseProducing()
+
+    def connectionLost(self, reason: Failure) -> None:
+        """See L{http.Request}."""
+        http.Request.connectionLost(self, reason)
+        self.stopProducing()
+
+    def pauseProducing(self) -> None:
+        """See L{IPushProducer.pauseProducing}."""
+        if self._task is not None and not self._isPaused:
+            self._isPaused = True
+            self._task.pause()
+
+    def resumeProducing(self) -> None:
+        """See L{IPushProducer.resumeProducing}."""
+        if self._task is not None and self._isPaused:
+            self._isPaused = False
+            self._task.resume()
+
+    def stopProducing(self) -> None:
+        """See L{IPushProducer.stopProducing}."""
+        if self._task is not None:
+            self._task.stop()
+
+    def _work(self) -> _Work:
+        answer = self._answer = self.channel.site.answer(self, self.hasBody)
+        self.isEndless = answer.isEndless
+        response: http.Request = self
+        response.setResponseCode(answer.code, _REASONS[answer.code])
+        for name, value in self.channel.site.headers(answer):
+            response.setHeader(name, value)
+        if not self.channel.persistent:
+            response.setHeader("Connection", "close")
+        if isinstance(answer.body, bytes):
+            response.setHeader("Content-Length", str(len(answer.body)))
+        if self.method != b"HEAD":
+            for part in (answer.body,) if isinstance(answer.body, bytes) else answer.body:
+                if isinstance(part, bytes):
+                    response.write(part)
+                    yield None
+                else:
+                    yield part
+        response.unregisterProducer()
+        response.finish()
+
+    def _ended(self, result: object) -> None:
+        self._task = None
+        if self._answer is not None and self._answer.release is not None:
+            self._answer.release()
+        if isinstance(result, Failure) and not result.check(TaskStopped):
+            self.channel.site.failed(self.path, result)
+            self.channel.abort()

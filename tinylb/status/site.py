@@ -1,0 +1,93 @@
+"""Who may ask, and how; and what every answer carries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import Cooperator
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.http import Request, datetimeToString
+
+from tinylb.status.answer import Answer, say
+from tinylb.status.hosts import isOurs
+from tinylb.status.paths import Paths
+
+_SLICE = 0.001
+"""Seconds of a turn that go to answers, and one part more at the most."""
+
+_FAILURES = 10
+"""So many are logged."""
+
+_METHODS = (b"GET", b"HEAD")
+
+_HEADERS = (
+    ("Cache-Control", "no-store"),
+    (
+        "Content-Security-Policy",
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    ),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+    ("Referrer-Policy", "no-referrer"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("X-Frame-Options", "DENY"),
+)
+
+
+class Site:
+    """
+    Answers requests.
+
+    @param isPrivate: whether it is listened on for this machine alone; then only names that nobody can make lead here
+        are taken.
+    @ivar cooperator: shares turns of the reactor out among the answers under way.
+    """
+
+    _log = Logger()
+
+    def __init__(self, paths: Paths, isPrivate: Callable[[], bool], clock: IReactorTime) -> None:
+        self._paths = paths
+        self._isPrivate = isPrivate
+        self._clock = clock
+        self._failed: set[bytes] = set()
+        self.cooperator = Cooperator(self._sliceBegins, lambda tick: clock.callLater(0, tick))
+
+    def answer(self, request: Request, hasBody: bool) -> Answer:
+        """Never fails."""
+        try:
+            return self._refusal(request, hasBody) or self._paths.answer(request.path)
+        except Exception:
+            self.failed(request.path, Failure())
+            return say(500, "this failed; the log says why")
+
+    def failed(self, path: bytes, failure: Failure) -> None:
+        """What must not happen has happened. It is logged once for each path, however often somebody asks."""
+        if path not in self._failed and len(self._failed) < _FAILURES:
+            self._failed.add(path)
+            self._log.failure("The status endpoint failed at {path}", failure, path=path.decode("latin-1"))
+
+    def headers(self, answer: Answer) -> Iterator[tuple[str, str]]:
+        """What an answer is sent with."""
+        yield "Content-Type", answer.kind
+        yield "Date", datetimeToString().decode()
+        yield from _HEADERS
+        yield from answer.headers
+
+    def _refusal(self, request: Request, hasBody: bool) -> Answer | None:
+        hosts = request.requestHeaders.getRawHeaders(b"Host") or []
+        if len(hosts) > 1 or (not hosts and request.clientproto == b"HTTP/1.1"):
+            return say(400, "one Host header is expected")
+        if hosts and self._isPrivate() and not isOurs(hosts[0]):
+            return say(421, "on a loopback listener the host is to be an IP address, or localhost")
+        if request.method not in _METHODS:
+            return say(405, "there is only GET, and HEAD", ("Allow", "GET, HEAD"))
+        if hasBody:
+            return say(413, "no request has a body here")
+        return None
+
+    def _sliceBegins(self) -> Callable[[], bool]:
+        end = self._clock.seconds() + _SLICE
+        return lambda: self._clock.seconds() >= end
