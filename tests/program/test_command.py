@@ -1,0 +1,192 @@
+"""C{tinylb run}: what C{twistd tinylb} is, without twistd; and how the command is found at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from signal import SIGINT, SIGTERM, Signals
+
+import pytest
+
+from tests.program.processes import PATIENCE, ROOT, SCRIPTS, run, waitUntil
+from tests.program.stage import LOOPBACK, Stage
+
+MODULE = (sys.executable, "-m", "tinylb")
+RUN = (*MODULE, "run")
+
+
+def test_script(stage: Stage) -> None:
+    """The console command is the same as C{python -m tinylb}."""
+    script = SCRIPTS / "tinylb"
+    if not script.exists():
+        pytest.skip("tinylb is not installed with its console command here")
+    for arguments in (("--help",), ("--version",), ("status", "nowhere.invalid:1"), ("run", "--nope")):
+        results = [run([*command, *arguments], stage.folder) for command in ((script,), MODULE)]
+        assert len({(each.returncode, each.stdout, each.stderr) for each in results}) == 1
+
+
+def test_quickToStart(stage: Stage) -> None:
+    """Who only asks for the status does not wait for the core of a balancer, nor for Twisted, to be imported."""
+    listed = "import sys, tinylb.cli.main, tinylb.cli.status, tinylb.cli.explain, tinylb.cli.watch; print(*sys.modules)"
+    modules = run([sys.executable, "-c", listed], stage.folder).stdout.split()
+    assert "tinylb.cli.watch" in modules
+    assert [each for each in modules if re.match(r"twisted|zope|tinylb\.(service|balancer|backends|tap)", each)] == []
+
+
+@pytest.mark.parametrize("stop", [SIGTERM, SIGINT])
+def test_cleanStop(stage: Stage, stop: Signals) -> None:
+    """It balances in the foreground. A signal ends it with status 0; nothing is ever said on standard output."""
+    stage.servers("a")
+    tinylb = stage.follow(runner=RUN)
+    assert stage.nameOf(tinylb) == "a"
+    assert tinylb.stop(stop) == 0
+    assert tinylb.count(f"{stop.name}: stopping") == 1
+    assert tinylb.stdout == []
+    for line in tinylb.stderr:
+        assert re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d (info|warn) ", line), line
+
+
+def test_secondSignal(stage: Stage) -> None:
+    """A second signal ends it at once, and resets what is open."""
+    stage.servers("a")
+    tinylb = stage.follow("--drain", "60", runner=RUN)
+    client = stage.client(tinylb)
+    assert client.line() == "a"
+    tinylb.signal(SIGTERM)
+    tinylb.waitFor("1 connection open")
+    waitUntil(lambda: not tinylb.signal(SIGTERM), "it ends")
+    assert tinylb.ended() == 0
+    assert client.ending() == "reset"
+
+
+def hasReader(pipe: Path) -> bool:
+    """Whether somebody has opened the other end."""
+    try:
+        os.close(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK))
+    except OSError:
+        return False
+    return True
+
+
+STUCK = """
+import sys, tinylb.cli.run
+def read(_):
+    while True:
+        open(sys.argv[1]).read()
+tinylb.cli.run.makeService = read
+tinylb.cli.run.run(sys.argv[2:])
+"""
+"""A program that reads a pipe for ever when it starts."""
+
+RAISING = """
+import signal, sys, tinylb.cli.run, tinylb.program
+start = tinylb.program.Program.privilegedStartService
+def startAndRaise(program):
+    start(program)
+    signal.raise_signal(%d)
+tinylb.program.Program.privilegedStartService = startAndRaise
+tinylb.cli.run.run(sys.argv[1:])
+"""
+"""A program that gets a signal as soon as it listens."""
+
+
+@pytest.mark.parametrize("stop", [SIGTERM, SIGINT])
+def test_signalBeforeItListens(stage: Stage, stop: Signals) -> None:
+    """A signal that comes while it starts ends it at once with status 0, and with no traceback."""
+    pipe = stage.folder / "pipe"
+    os.mkfifo(pipe)
+    process = stage.run(sys.executable, "-c", STUCK, pipe, "--listen", LOOPBACK, "--backend", "127.0.0.1:1")
+    waitUntil(lambda: hasReader(pipe), "it is in the midst of starting")
+    assert process.stop(stop) == 0
+    assert process.output == ""
+
+
+@pytest.mark.parametrize("stop", [SIGTERM, SIGINT])
+def test_signalAsItListens(stage: Stage, stop: Signals) -> None:
+    """One that comes when it listens already, and does not run yet, stops it in order: a socket file is removed."""
+    path = stage.folder / "lb.sock"
+    code = RAISING % stop
+    process = stage.run(sys.executable, "-c", code, "--listen", f"unix:{path}", "--backend", "127.0.0.1:1")
+    assert process.ended() == 0
+    assert process.count(f"{stop.name}: stopping") == 1
+    assert not path.exists()
+
+
+def test_wrongUsage(stage: Stage) -> None:
+    """Wrong usage is one line and status 1, as with twistd, and it names this command."""
+    for arguments, told in (((), "--listen is missing"), (("--nope",), "'tinylb run --help'"), (("x",), "'x' is not")):
+        result = run([*RUN, *arguments], stage.folder)
+        assert (result.returncode, result.stdout) == (1, "")
+        assert re.fullmatch(r"tinylb: [^\n]+\n", result.stderr)
+        assert told in result.stderr
+
+
+def test_cannotListen(stage: Stage) -> None:
+    """What cannot be listened on ends it with status 1, and the line that says so is the last one."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        listen = f"tcp:{taken.getsockname()[1]}:interface=127.0.0.1"
+        tinylb = stage.launch("--listen", listen, "--backend", "127.0.0.1:1", runner=RUN)
+        assert tinylb.ended() == 1
+    assert tinylb.stderr[-1].startswith(f"tinylb: --listen {listen}: ")
+    assert tinylb.count("in use") == 1
+
+
+def test_json(stage: Stage) -> None:
+    """With --json each line of the log is an object."""
+    tinylb = stage.launch("--listen", LOOPBACK, "--backend", "127.0.0.1:1", "--json", runner=RUN)
+    tinylb.waitFor('"message": "Listening on ')
+    assert tinylb.stop() == 0
+    objects = [json.loads(line) for line in tinylb.stderr]
+    assert {"tinylb.service.LoadBalancerService", "tinylb.program.Program"} <= {each["namespace"] for each in objects}
+    assert all({"time", "level", "namespace", "message"} == each.keys() for each in objects)
+
+
+class Journal:
+    """A program whose standard error is the journal, as far as it can tell."""
+
+    def __init__(self, folder: Path, *arguments: str) -> None:
+        reading, writing = os.pipe()
+        status = os.fstat(writing)
+        surroundings = {**os.environ, "PYTHONPATH": str(ROOT)}
+        surroundings["JOURNAL_STREAM"] = f"{status.st_dev}:{status.st_ino}"
+        self._process = subprocess.Popen([*RUN, *arguments], cwd=folder, env=surroundings, stderr=writing)
+        os.close(writing)
+        self._reading = os.fdopen(reading)
+
+    def lines(self, last: str = "") -> list[str]:
+        """What it says until a line that matches, after which it is told to stop; or until it ends by itself."""
+        said = []
+        for line in self._reading:
+            said.append(line)
+            if last and re.search(last, line):
+                self._process.terminate()
+        return said
+
+    def ended(self) -> int:
+        """Wait for its end; the exit status."""
+        self._reading.close()
+        return self._process.wait(PATIENCE)
+
+
+def test_journal(stage: Stage) -> None:
+    """In the journal each line begins with its priority, and not with the time."""
+    options = ("--listen", LOOPBACK, "--backend", "127.0.0.1:1", "--max-connections", "999999999")
+    journal = Journal(stage.folder, *options)
+    said = journal.lines("Listening on")
+    assert journal.ended() == 0
+    assert all(re.match(r"<\d>[^\d]", line) for line in said), said
+    assert [line[:3] for line in said if "--max-connections 999999999 is lowered" in line] == ["<4>"]
+    assert [line[:3] for line in said if "Listening on" in line] == ["<6>"]
+
+
+def test_journalCannotStart(stage: Stage) -> None:
+    """The line that says why it cannot start is found by its priority, too."""
+    journal = Journal(stage.folder, "--listen", "owl:1", "--backend", "127.0.0.1:1")
+    (line,) = journal.lines()
+    assert journal.ended() == 1
+    assert line.startswith("<2>tinylb: --listen owl:1: ")

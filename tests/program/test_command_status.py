@@ -1,0 +1,247 @@
+"""C{tinylb status} and C{tinylb explain}: what a running tinylb says of itself."""
+
+from __future__ import annotations
+
+import json
+import re
+from contextlib import closing
+from signal import SIGTERM
+
+import pytest
+
+from tests.program.peers import freePort
+from tests.program.processes import run
+from tests.program.stage import Stage, Tinylb
+from tests.program.terminal import Terminal
+from tests.program.test_command import MODULE
+from tests.program.test_command_check import rows
+from tests.program.webserver import WebServer, page
+
+
+class Subject:
+    """
+    A balancer over the servers C{a} and C{b}, with its status endpoint.
+
+    @ivar url: where that listens.
+    """
+
+    def __init__(self, stage: Stage, endpoint: str) -> None:
+        self._stage = stage
+        self._endpoint = endpoint
+        self.url = endpoint if endpoint.startswith("unix:") else f"http://127.0.0.1:{endpoint.rpartition(':')[2]}"
+        stage.servers("a", "b")
+        self.tinylb = self.start()
+
+    def start(self) -> Tinylb:
+        """Start it, again."""
+        self.tinylb = self._stage.follow("--status", self._endpoint)
+        return self.tinylb
+
+    def ask(self, command: str, *arguments: str) -> str:
+        """Ask it; all is well."""
+        result = run([*MODULE, command, self.url, *arguments], self._stage.folder)
+        assert (result.returncode, result.stderr) == (0, "")
+        return result.stdout
+
+
+@pytest.fixture
+def subject(stage: Stage) -> Subject:
+    """One at a port."""
+    return Subject(stage, f"tcp:{freePort()}")
+
+
+def refused(stage: Stage, *arguments: str) -> str:
+    """Both commands end with status 1, nothing on standard output, and one line, which is the same."""
+    results = [run([*MODULE, command, *arguments], stage.folder) for command in ("status", "explain")]
+    for result in results:
+        assert (result.returncode, result.stdout) == (1, "")
+        assert re.fullmatch(r"tinylb: [^\n]+\n", result.stderr)
+        assert result.stderr[:-1].isprintable()
+    lines = [re.sub("/api/(state|explain)", "/api/...", result.stderr) for result in results]
+    assert lines[0] == lines[1]
+    return lines[0]
+
+
+def test_status(stage: Stage, subject: Subject) -> None:
+    """The state of each backend, with what has gone through it, by exact numbers."""
+    client = stage.client(subject.tinylb)
+    id = client.line()
+    assert client.echoes(b"hello")
+    said = subject.ask("status")
+    assert re.match(r"# ready: 2 of 2 backends ready; set 1; 1 open; 0 dialing; source file /", said)
+    row = next(row for row in rows(said) if row["ID"] == id)
+    assert (row["STATE"], row["OPEN"], row["OPENED"], row["FAILED"]) == ("ready", "1", "1", "0")
+    assert (row["IN"], row["OUT"]) == ("5", "7")  # hello; a, a line feed, hello
+    assert [row["ID"] for row in rows(said)] == ["a", "b"]
+
+
+def test_unixSocket(stage: Stage) -> None:
+    """It is asked over a UNIX socket just the same."""
+    subject = Subject(stage, f"unix:{stage.folder / 'status.sock'}")
+    assert len(rows(subject.ask("status"))) == 2
+    assert json.loads(subject.ask("status", "--json"))["revision"] == 1
+
+
+def test_json(stage: Stage, subject: Subject) -> None:
+    """With --json it is what the endpoint says, untouched."""
+    with closing(WebServer(page({"ready": True, "backends": [{"id": "x"}], "more": [1.5, None]}))) as server:
+        result = run([*MODULE, "status", server.url, "--json"], stage.folder)
+        assert json.loads(result.stdout) == {"ready": True, "backends": [{"id": "x"}], "more": [1.5, None]}
+        assert result.stdout.count("\n") == 1
+        assert server.requests == ["GET /api/state HTTP/1.1"]
+    assert json.loads(subject.ask("explain", "--json"))[0]["what"] == "added"
+
+
+def test_explain(stage: Stage, subject: Subject) -> None:
+    """The latest decisions, the newest first; as many as are asked for."""
+    stage.write({})
+    subject.tinylb.waitForSet(2)
+    said = subject.ask("explain").splitlines()
+    assert said[0] == "TIME\tBACKEND\tTARGET\tWHAT\tWHY"
+    assert [line.split("\t")[3] for line in said[1:]] == ["removed", "removed", "added", "added"]
+    assert subject.ask("explain", "-n", "3").splitlines() == said[:4]
+    assert len(json.loads(subject.ask("explain", "--json", "--latest", "1"))) == 1
+
+
+def test_notReady(stage: Stage, subject: Subject) -> None:
+    """When nobody can be served the status is 2, however it is printed."""
+    stage.write({})
+    subject.tinylb.waitForSet(2)
+    for options in ((), ("--json",)):
+        result = run([*MODULE, "status", subject.url, *options], stage.folder)
+        assert (result.returncode, result.stderr) == (2, "")
+        assert "NOT READY" in result.stdout or json.loads(result.stdout)["ready"] is False
+
+
+def test_unreachable(stage: Stage) -> None:
+    """Who cannot be reached is named, with the reason and what may be missing; --watch does not wait for it either."""
+    port = freePort()
+    line = refused(stage, f":{port}")
+    assert f"http://127.0.0.1:{port}: connection refused" in line
+    assert "--status" in line
+    assert "no such file" in refused(stage, f"unix:{stage.folder / 'nothing'}")
+    assert run([*MODULE, "status", f":{port}", "--watch"], stage.folder).stderr == line
+
+
+STRANGERS: dict[str, tuple[bytes, str]] = {
+    "another server": (page(b"<html>", "404 Not Found"), "is answered with 404, <html>; expected the --status"),
+    "without a reason": (page(b"", "500 "), "is answered with 500"),
+    "hostile": (page(b"\x1b[2J\r\n\xff", "403 No"), "is answered with 403, ?[2J \ufffd;"),
+    "not JSON": (page(b'{"backends": ['), "not tinylb's"),
+    "another shape": (page({"backends": [1]}), "not tinylb's"),
+    "too deep": (page(b"[" * 200_000), "not tinylb's"),
+    "not HTTP": (b"SSH-2.0-OpenSSH_9.2\r\n", "not an answer in HTTP"),
+    "without an end": (b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n[", "not an answer in HTTP"),
+    "nothing": (b"", "Remote end closed connection"),
+}
+
+
+@pytest.mark.parametrize("case", STRANGERS)
+def test_stranger(stage: Stage, case: str) -> None:
+    """Somebody else who listens there is told from tinylb, in one printable line, whatever comes."""
+    answer, told = STRANGERS[case]
+    with closing(WebServer(answer)) as server:
+        line = refused(stage, server.url)
+    assert line.startswith(f"tinylb: {server.url}: ")
+    assert told in line
+
+
+def test_silent(stage: Stage) -> None:
+    """Who accepts and says nothing is given up when --timeout is over."""
+    with closing(WebServer(None)) as server:
+        assert f"{server.url}: no answer within 0.2 s" in refused(stage, server.url, "--timeout", "0.2")
+
+
+def test_hostileState(stage: Stage) -> None:
+    """A backend's id or reason does not get to steer a terminal, nor to make up rows of a table."""
+    hostile = {"id": "a\x1b[2J\nb\tc", "target": "\u202e", "why": "\x9b31m", "state": {}, "connections": "7\n"}
+    with closing(WebServer(page({"ready": True, "backends": [hostile]}))) as server:
+        result = run([*MODULE, "status", server.url], stage.folder)
+        assert [row["ID"] for row in rows(result.stdout)] == ["a?[2J b c"]
+        with closing(Terminal(*MODULE, "status", server.url, environment={"NO_COLOR": "1"})) as terminal:
+            assert terminal.ended() == 0
+        assert terminal.said.replace("\r\n", "").isprintable()
+
+
+def test_terminal(stage: Stage, subject: Subject) -> None:
+    """On a terminal it is coloured, and fits; NO_COLOR and a dumb terminal get no sequences at all."""
+    stage.write({"a": stage.server("a"), "dead": f"127.0.0.1:{freePort()}"})
+    subject.tinylb.waitForSet(2)
+    for _ in range(2):
+        stage.nameOf(subject.tinylb)
+    for columns in (30, 80):
+        with closing(Terminal(*MODULE, "status", subject.url, columns=columns)) as terminal:
+            assert terminal.ended() == 0
+        assert "\x1b[32mready\x1b[0m" in terminal.said
+        assert "\x1b[33mresting" in terminal.said
+        lines = re.sub("\x1b\\[[0-9]*m", "", terminal.said).split("\r\n")
+        assert all(len(line) <= columns for line in lines), lines
+    for quiet in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
+        with closing(Terminal(*MODULE, "status", subject.url, environment=quiet)) as terminal:
+            assert terminal.ended() == 0
+        assert "\x1b" not in terminal.said
+
+
+def test_watch(stage: Stage, subject: Subject) -> None:
+    """--watch draws the state anew until Ctrl-C, which gives the screen back and leaves status 0."""
+    with closing(Terminal(*MODULE, "status", subject.url, "--watch")) as terminal:
+        terminal.waitFor("2 of 2 backends ready; set 1")
+        stage.write({})
+        terminal.waitFor("NOT READY: 0 of 0 backends ready; set 2")
+        terminal.press("\x03")
+        assert terminal.ended() == 0
+    inside, leaving, after = terminal.said.partition("\x1b[?25h\x1b[?1049l")
+    assert inside.startswith("\x1b[?1049h\x1b[?25l")
+    assert leaving
+    assert "NOT READY" in after
+    assert "Traceback" not in terminal.said
+
+
+def test_watchTerminated(subject: Subject) -> None:
+    """SIGTERM ends it as well as Ctrl-C."""
+    with closing(Terminal(*MODULE, "status", subject.url, "--watch")) as terminal:
+        terminal.waitFor("set 1")
+        terminal.signal(SIGTERM)
+        assert terminal.ended() == 0
+    assert "\x1b[?25h\x1b[?1049l" in terminal.said
+
+
+def test_watchResized(subject: Subject) -> None:
+    """It follows the size of the terminal."""
+    with closing(Terminal(*MODULE, "status", subject.url, "--watch", columns=200)) as terminal:
+        terminal.waitFor("OPENED/S")
+        terminal.resize(30, 20)
+        terminal.said = ""
+        terminal.waitFor("\x1b\\[J", count=2)  # the first one may have been under way
+    picture = re.sub("\x1b\\[[0-9]*[A-Zm]", "", terminal.said.split("\x1b[H")[-1])
+    assert "STATE" in picture
+    assert all(len(line) <= 30 for line in picture.splitlines()), picture
+
+
+@pytest.mark.parametrize(
+    ("options", "up", "down"),
+    [
+        ((), r"^# \S+ ready: 2 of 2", r"^# \S+ http.*: connection refused"),
+        (("--json",), '"ready": true', '"error": "http'),
+    ],
+)
+def test_watchLosesIt(stage: Stage, subject: Subject, options: tuple[str, ...], up: str, down: str) -> None:
+    """The end of what is watched is told, and so is its return; watching goes on."""
+    watcher = stage.run(*MODULE, "status", subject.url, "--watch", *options)
+    watcher.waitFor(up)
+    assert subject.tinylb.stop() == 0
+    watcher.waitFor(down)
+    seen = watcher.count(up)
+    subject.start()
+    watcher.waitFor(up, seen + 1)
+    assert watcher.stop() == 0
+    assert watcher.stderr == []
+
+
+def test_enough(stage: Stage, subject: Subject) -> None:
+    """Whoever reads it may leave at any time, and nothing is complained of."""
+    for command in ("status {} --watch", "explain {}"):
+        shell = f"{' '.join(MODULE)} {command.format(subject.url)} | head -n 1"
+        result = run(["sh", "-c", shell], stage.folder)
+        assert (result.returncode, result.stderr) == (0, "")
+        assert len(result.stdout.splitlines()) == 1

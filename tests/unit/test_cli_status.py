@@ -1,0 +1,202 @@
+"""What C{tinylb status} says of a state: once, and again and again."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.unit.screens import Terminal, pipe, written
+from tinylb.cli.client import StatusClient, Unreachable, Where
+from tinylb.cli.screen import Screen
+from tinylb.cli.status import STATES, headlines, withRates
+from tinylb.cli.watch import INTERVAL, watch
+
+
+def backend(id: str, **more: object) -> dict[str, Any]:
+    """A backend of which nothing has been heard but good."""
+    known = {"id": id, "target": f"{id}.example:6443", "state": "ready", "why": "", "since": None, "tier": 0}
+    counted = {"weight": 1, "connections": 2, "opened": 10, "failed": 0, "bytesIn": 1000, "bytesOut": 2000}
+    return {**known, **counted, **more}
+
+
+def state(*backends: dict[str, Any], **more: object) -> dict[str, Any]:
+    """A state in which all is well."""
+    counts = {"ready": True, "revision": 3, "connections": 4, "dialing": 1, "unserved": {}}
+    provider = {"source": "file /etc/b.json", "error": None, "changed": None}
+    return {**counts, "backends": list(backends), "provider": provider, **more}
+
+
+class HeadlinesTests(SynchronousTestCase):
+    """See L{headlines}."""
+
+    def test_well(self) -> None:
+        """Whether it is ready comes first, then the size of the set, the connections and the source."""
+        self.assertEqual(
+            headlines(state(backend("a"), backend("b", state="dead")), Terminal()),
+            ["ready: 1 of 2 backends ready; set 3; 4 open; 1 dialing", "file /etc/b.json", ""],
+        )
+
+    def test_trouble(self) -> None:
+        """What is wrong is told in lines of its own, which are never cut off."""
+        provider = {"source": "file /etc/b.json", "error": "line 1 column 2: " + "wrong " * 20, "changed": None}
+        lines = headlines(state(ready=False, unserved={"no-backends": 7}, provider=provider), Terminal(40))
+        self.assertTrue(lines[0].startswith("NOT READY: 0 of 0 backends ready"))
+        self.assertIn("7 clients not served: no-backends 7", lines)
+        self.assertIn("error: line 1 column 2: wrong wrong", lines)
+        self.assertEqual(" ".join(lines).count("wrong"), 20)
+        self.assertTrue(all(len(line) <= 40 for line in lines))
+
+    def test_pipe(self) -> None:
+        """For programs it is one line with all of it, which begins as no row of the table does."""
+        provider = {"source": "file b", "error": "gone", "changed": "2026-01-01T00:00:00+00:00"}
+        self.assertEqual(
+            headlines(state(backend("a"), unserved={"dial-failed": 1}, provider=provider), pipe()),
+            [
+                "# ready: 1 of 1 backend ready; set 3; 4 open; 1 dialing; 1 client not served: dial-failed 1; "
+                "source file b; changed 2026-01-01T00:00:00+00:00; error gone"
+            ],
+        )
+
+    def test_strange(self) -> None:
+        """What another version leaves out, or has made something else of, is not stumbled over."""
+        for more in ({"provider": None, "unserved": "none"}, {"provider": {"source": {}, "changed": 5}}):
+            for screen in (Terminal(), pipe()):
+                self.assertIn("ready: 0 of 0 backends ready", headlines(state(**more), screen)[0])
+        self.assertTrue(headlines({"backends": [{}]}, Terminal())[0].startswith("NOT READY: 0 of 1 backend"))
+
+
+class RatesTests(SynchronousTestCase):
+    """See L{withRates}."""
+
+    def rates(self, now: dict[str, Any], before: dict[str, Any], seconds: float = 2.0) -> tuple[object, ...]:
+        """Connections, bytes in and bytes out in a second."""
+        (found,) = withRates([now], [before], seconds)
+        return found["openedRate"], found["inRate"], found["outRate"]
+
+    def test_rates(self) -> None:
+        """They are differences, by the time between."""
+        now = backend("a", opened=16, bytesIn=3000, bytesOut=2000)
+        self.assertEqual(self.rates(now, backend("a")), (3.0, 1000.0, 0.0))
+
+    def test_unknown(self) -> None:
+        """There is none for a newcomer, for a backend that has moved, or when a counter has begun anew."""
+        nothing = (None, None, None)
+        self.assertEqual(self.rates(backend("a"), backend("b")), nothing)
+        self.assertEqual(self.rates(backend("a"), backend("a", target="elsewhere.example:1")), nothing)
+        self.assertEqual(self.rates(backend("a"), backend("a", opened=11, bytesIn=1001, bytesOut="x")), nothing)
+        self.assertEqual(self.rates(backend("a"), backend("a"), 0.0), nothing)
+
+
+class NarrowTests(SynchronousTestCase):
+    """The table on small terminals."""
+
+    def test_whatMatters(self) -> None:
+        """Who, in which state, and why, stay to the last."""
+        rows = [backend("cp-1"), backend("cp-2", state="dead", why="connection refused", tier=1, weight=3)]
+        self.assertEqual(STATES.lines(rows, Terminal(40))[0].split(), ["ID", "STATE", "OPEN", "WHY"])
+        self.assertEqual(
+            STATES.lines(rows, Terminal(200))[0].split(),
+            ["ID", "TARGET", "STATE", "TIER", "WEIGHT", "OPEN", "OPENED", "FAILED", "IN", "OUT", "WHY"],
+        )
+
+
+class ScriptedClient(StatusClient):
+    """A client that gets the answers of a list, one after another; then somebody presses Ctrl-C."""
+
+    def __init__(self, answers: list[dict[str, Any] | None]) -> None:
+        super().__init__(Where.parse(":9090"), 1)
+        self.now = 0.0
+        self._answers = answers
+
+    def state(self) -> dict[str, Any]:
+        """The next answer; where there is none, it cannot be reached."""
+        answer = self._answers.pop(0)
+        if answer is None:
+            raise Unreachable("http://127.0.0.1:9090: connection refused")
+        return answer
+
+    def sleep(self, seconds: float) -> None:
+        """Time passes."""
+        self.now += seconds
+        if not self._answers:
+            raise KeyboardInterrupt
+
+    def watch(self, screen: Screen, asJSON: bool = False) -> str:
+        """What is written; in the end the status is 0."""
+        assert watch(self, screen, asJSON=asJSON, sleep=self.sleep, seconds=lambda: self.now) == 0
+        return written(screen)
+
+
+class WatchTests(SynchronousTestCase):
+    """See L{watch}."""
+
+    def test_documents(self) -> None:
+        """JSON is one document a line, each with its time; the end of a connection is one, too."""
+        client = ScriptedClient([state(revision=1), None, state(revision=2)])
+        first, lost, again = map(json.loads, client.watch(pipe(), asJSON=True).splitlines())
+        self.assertEqual((first["revision"], again["revision"]), (1, 2))
+        self.assertEqual(lost["error"], "http://127.0.0.1:9090: connection refused")
+        self.assertEqual(client.now, 3 * INTERVAL)
+
+    def test_blocks(self) -> None:
+        """Into a pipe goes one block after another: a line with the time and the whole, and the table."""
+        answers = [state(backend("a")), state(backend("a", bytesIn=3000)), None]
+        lines = ScriptedClient([*answers]).watch(pipe()).splitlines()
+        self.assertRegex(lines[0], r"^# \d{4}-\S+ ready: 1 of 1 backend ready; set 3")
+        self.assertEqual([line.split("\t")[0] for line in lines[1:3]], ["ID", "a"])
+        rates = [
+            dict(zip(lines[1].split("\t"), line.split("\t"), strict=True))["IN/S"] for line in (lines[2], lines[5])
+        ]
+        self.assertEqual(rates, ["-", "2000.000"])
+        self.assertRegex(lines[6], r"^# \d{4}-\S+ http://127.0.0.1:9090: connection refused$")
+
+    def pictures(self, answers: list[dict[str, Any] | None], terminal: Terminal) -> list[list[str]]:
+        """The pictures that are drawn, each as its lines, and the one that stays in the end."""
+        drawn = ScriptedClient(answers).watch(terminal)
+        self.assertTrue(drawn.startswith("\x1b[?1049h\x1b[?25l\x1b[H"), "a screen of its own, without a cursor")
+        inside, _, after = drawn.partition("\x1b[?25h\x1b[?1049l")
+        pictures = [each.split("\x1b[H")[1] for each in inside.split("\x1b[J")[:-1]]
+        lines = [re.sub("\x1b\\[K|\r", "", picture).splitlines() for picture in pictures]
+        self.assertEqual(after.splitlines(), lines[-1], "the last picture stays")
+        for line in (line for picture in lines for line in picture):
+            self.assertLessEqual(len(line), terminal.size[0])
+        return lines
+
+    def test_drawn(self) -> None:
+        """A terminal is drawn on anew each second, with rates from the second time on."""
+        first, second = self.pictures([state(backend("a")), state(backend("a", opened=13))], Terminal(200))
+        self.assertNotIn("3.0", first[-1].split())
+        self.assertIn("3.0", second[-1].split())
+
+    def test_lost(self) -> None:
+        """When the connection is lost that is told on top, with how long; the last state stays to be seen."""
+        answers = [state(backend("a")), None, None, state(backend("a", bytesIn=1))]
+        first, lost, longer, again = self.pictures(answers, Terminal(200))
+        self.assertEqual(lost[0], "http://127.0.0.1:9090: connection refused (0s)")
+        self.assertEqual(longer[0], "http://127.0.0.1:9090: connection refused (1s)")
+        self.assertEqual(lost[1:], first)
+        self.assertTrue(again[0].startswith("ready: "))
+
+    def test_tooMany(self) -> None:
+        """Where not all backends can be seen, those in trouble can, and how many more there are is told."""
+        backends = [backend(f"b{number:02}") for number in range(40)]
+        backends[33]["state"] = "dead"
+        (picture,) = self.pictures([state(*backends)], Terminal(100, 12))
+        self.assertEqual(len(picture), 11)
+        self.assertEqual(picture[4].split()[0], "b33")
+        self.assertEqual(picture[-1], "and 34 more")
+
+    def test_dumb(self) -> None:
+        """A terminal that cannot be drawn on gets aligned blocks, and no sequences."""
+        said = ScriptedClient([state(backend("a"))]).watch(Terminal(canRedraw=False))
+        self.assertNotIn("\x1b", said)
+        self.assertRegex(said, r"\na +a\.example:6443 +ready")
+
+    def test_neverReached(self) -> None:
+        """Who cannot be reached at the beginning is not waited for, and nothing is drawn."""
+        screen = Terminal()
+        self.assertRaises(Unreachable, ScriptedClient([None]).watch, screen)
+        self.assertEqual(written(screen), "")

@@ -1,0 +1,1 @@
+"""The console command C{tinylb}: run, check, status, explain."""

@@ -1,0 +1,77 @@
+"""C{tinylb run}: the program that is C{twistd tinylb}, without twistd."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from types import FrameType
+
+from twisted.logger import LogLevel
+
+from tinylb.cli.failure import FINE
+from tinylb.cli.logs import PRIORITIES, beginLogging, isJournal
+from tinylb.program import CannotStart
+from tinylb.tap import Options, makeService
+from tinylb.usage import wrongUsage
+
+
+class RunOptions(Options):
+    """The options of the plugin, and the log's."""
+
+    command = "tinylb run"
+    synopsis = "Usage: tinylb run [options]"
+    longdesc = (
+        "Balances connections over a live set of backends, in the foreground, for example: "
+        "tinylb run --listen tcp:6443:interface=127.0.0.1 --backends-file backends.json. "
+        "Exit status: 0 after SIGTERM or SIGINT, 1 for wrong usage and when it cannot start."
+    )
+    optFlags = [["json", None, "Log JSON objects, one a line. The log is on standard error."]]
+
+
+def run(arguments: Sequence[str]) -> int:
+    """
+    Balance until a stop is asked for.
+
+    @return: the exit status. L{SystemExit} is raised where it cannot start.
+    """
+    _handle(_endAtOnce)
+    try:
+        _run(arguments)
+    except SystemExit as end:
+        if isinstance(end.code, str) and isJournal(sys.stderr, os.environ):
+            raise SystemExit(f"<{PRIORITIES[LogLevel.critical]}>{end.code}") from None
+        raise
+    return FINE
+
+
+def _run(arguments: Sequence[str]) -> None:
+    options = RunOptions()
+    options.parseOptions(arguments)
+    beginLogging(sys.stderr, asJSON=bool(options["json"]), environment=os.environ)
+    from twisted.internet import reactor
+
+    service = makeService(options)
+    signals: list[int] = []
+    _handle(lambda number, _: signals.append(number))
+    try:
+        service.privilegedStartService()
+        service.startService()
+    except CannotStart as error:
+        raise wrongUsage(str(error)) from None
+    # By now Program handles them, and stops as soon as the reactor runs.
+    for number in signals[:1]:
+        signal.raise_signal(number)
+    reactor.addSystemEventTrigger("before", "shutdown", service.stopService)
+    reactor.run()
+
+
+def _handle(handler: Callable[[int, FrameType | None], object]) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, handler)
+
+
+def _endAtOnce(number: int, frame: FrameType | None) -> None:
+    """Nobody is served yet. An exception would come up wherever the program happens to be."""
+    os._exit(FINE)

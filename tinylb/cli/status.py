@@ -1,0 +1,143 @@
+"""C{tinylb status}: the live state of a running tinylb."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tinylb.cli.client import StatusClient, Where
+from tinylb.cli.failure import FINE, NOT_ALL_WELL
+from tinylb.cli.screen import PAINTS, Paint, Screen
+from tinylb.cli.table import Column, Table, wrapped
+from tinylb.cli.units import age, brief, exact, numeral, rate, size
+from tinylb.wording import counted
+
+_SIZE = 7  # 1.00 kB
+_BEGINNING = (
+    Column("ID", "id"),
+    Column("TARGET", "target"),
+    Column("STATE", "state", paint=PAINTS.get),
+    Column("SINCE", "since", age, least=5, dull=""),
+    Column("TIER", "tier", isNumber=True, dull="0"),
+    Column("WEIGHT", "weight", isNumber=True, dull="1"),
+    Column("OPEN", "connections", isNumber=True),
+    Column("OPENED", "opened", isNumber=True),
+    Column("FAILED", "failed", isNumber=True),
+    Column("IN", "bytesIn", size, isNumber=True, least=_SIZE),
+    Column("OUT", "bytesOut", size, isNumber=True, least=_SIZE),
+)
+_RATES = (
+    Column("OPENED/S", "openedRate", rate, isNumber=True),
+    Column("IN/S", "inRate", size, isNumber=True, least=_SIZE),
+    Column("OUT/S", "outRate", size, isNumber=True, least=_SIZE),
+)
+_WHY = Column("WHY", "why", brief, dull="")
+_SACRIFICES = (
+    ("WHY", 40),
+    ("WEIGHT", 0),
+    ("TIER", 0),
+    ("OPENED", 0),
+    ("WHY", 24),
+    ("OPENED/S", 0),
+    ("OUT", 0),
+    ("IN", 0),
+    ("TARGET", 21),
+    ("SINCE", 0),
+    ("ID", 16),
+    ("OUT/S", 0),
+    ("IN/S", 0),
+    ("FAILED", 0),
+    ("TARGET", 12),
+    ("ID", 8),
+    ("TARGET", 0),
+    ("WHY", 8),
+)
+STATES = Table((*_BEGINNING, _WHY), _SACRIFICES)
+STATES_AND_RATES = Table((*_BEGINNING, *_RATES, _WHY), _SACRIFICES)
+
+
+def status(url: str, *, watches: bool, timeout: float, asJSON: bool) -> int:
+    """
+    Show it once, or again and again.
+
+    @return: the exit status.
+    """
+    client = StatusClient(Where.parse(url), timeout)
+    screen = Screen.of()
+    if watches:
+        from tinylb.cli.watch import watch
+
+        # It is as good a way to end this as any, and the screen is to be left in order.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        return watch(client, screen, asJSON=asJSON)
+    state = client.state()
+    if asJSON:
+        screen.write(json.dumps(state, indent=2 if screen.isTerminal else None) + "\n")
+    else:
+        lines = [*headlines(state, screen), *STATES.lines(state["backends"], screen)]
+        screen.write("".join(f"{line}\n" for line in lines))
+    return FINE if state.get("ready") is True else NOT_ALL_WELL
+
+
+def headlines(state: Mapping[str, Any], screen: Screen) -> list[str]:
+    """What there is to say of the whole; for programs one line that does not look like a row of the table."""
+    provider = state.get("provider")
+    provider = provider if isinstance(provider, dict) else {}
+    isReady = state.get("ready") is True
+    ready = sum(1 for each in state["backends"] if each.get("state") == "ready")
+    told = [
+        f"{'ready' if isReady else 'NOT READY'}: {ready} of {counted(len(state['backends']), 'backend')} ready",
+        f"set {exact(state.get('revision'))}",
+        f"{exact(state.get('connections'))} open",
+        f"{exact(state.get('dialing'))} dialing",
+    ]
+    unserved = _unserved(state.get("unserved"))
+    error = provider.get("error")
+    if not screen.isTerminal:
+        told += [unserved] if unserved else []
+        told += [f"{key} {exact(provider[key])}" for key in ("source", "changed", "error") if provider.get(key)]
+        return ["# " + "; ".join(told)]
+    lines = [("; ".join(told), Paint.GOOD if isReady else Paint.BAD)]
+    if provider.get("source"):
+        changed = f", changed {age(provider['changed'])} ago" if provider.get("changed") else ""
+        lines.append((exact(provider["source"]) + changed, Paint.FAINT))
+    if unserved:
+        lines.append((unserved, Paint.DOUBTFUL))
+    if error:
+        lines.append((f"error: {exact(error)}", Paint.BAD))
+    return [screen.painted(line, paint) for text, paint in lines for line in wrapped(text, screen.size[0])] + [""]
+
+
+def _unserved(counts: object) -> str:
+    """How many clients got no backend, by close reason."""
+    if not isinstance(counts, dict):
+        return ""
+    known = {exact(reason): int(number) for reason, each in counts.items() if (number := numeral(each))}
+    if not known:
+        return ""
+    causes = ", ".join(f"{reason} {count}" for reason, count in known.items())
+    return f"{counted(sum(known.values()), 'client')} not served: {causes}"
+
+
+def withRates(
+    backends: Sequence[Mapping[str, Any]], former: Sequence[Mapping[str, Any]], seconds: float
+) -> list[dict[str, Any]]:
+    """The backends with what they do in a second, as far as the same ones were there so many seconds before."""
+    before = {(exact(each.get("id")), exact(each.get("target"))): each for each in former}
+    found = []
+    for each in backends:
+        past = before.get((exact(each.get("id")), exact(each.get("target"))), {})
+        rates = {
+            name: _rate(each.get(key), past.get(key), seconds)
+            for name, key in (("openedRate", "opened"), ("inRate", "bytesIn"), ("outRate", "bytesOut"))
+        }
+        found.append({**each, **rates})
+    return found
+
+
+def _rate(now: object, before: object, seconds: float) -> float | None:
+    """Counters begin anew when the program does."""
+    new, old = numeral(now), numeral(before)
+    return None if new is None or old is None or new < old or seconds <= 0 else (new - old) / seconds

@@ -1,0 +1,182 @@
+"""C{tinylb status --watch}: the live state, once a second, through the end and the return of what is watched."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from tinylb.cli.client import StatusClient, Unreachable
+from tinylb.cli.failure import FINE
+from tinylb.cli.screen import Paint, Screen
+from tinylb.cli.status import STATES_AND_RATES, headlines, withRates
+from tinylb.cli.table import wrapped
+from tinylb.cli.units import lasting
+from tinylb.wording import timestamp
+
+INTERVAL = 1.0
+
+# A screen of its own, without a cursor; and the former one, with.
+_ENTER = "\x1b[?1049h\x1b[?25l"
+_LEAVE = "\x1b[?25h\x1b[?1049l"
+# From the top, line by line, and then the rest of the screen.
+_HOME = "\x1b[H"
+_CLEAR_LINE = "\x1b[K"
+_CLEAR_REST = "\x1b[J"
+
+
+def watch(
+    client: StatusClient,
+    screen: Screen,
+    *,
+    asJSON: bool,
+    sleep: Callable[[float], None] = time.sleep,
+    seconds: Callable[[], float] = time.monotonic,
+) -> int:
+    """
+    Show the state until interrupted.
+
+    @param sleep: waits so many seconds.
+    @param seconds: tells the time, which has some beginning.
+    @return: the exit status.
+    @raise Unreachable: if it cannot be reached at the beginning, which is more likely a mistake.
+    """
+    view: _View = _Documents(screen) if asJSON else _Drawing(screen) if screen.canRedraw else _Blocks(screen)
+    history = _History(client, seconds)
+    try:
+        history.look()
+        if history.error is not None:
+            raise history.error
+        view.begin()
+        while True:
+            view.show(history)
+            # What is shown is at most that old, and a slow answer does not make the next one come at once.
+            sleep(INTERVAL)
+            history.look()
+    except KeyboardInterrupt:
+        return FINE
+    finally:
+        view.end()
+
+
+class _History:
+    """
+    What was seen last, and the time before.
+
+    @ivar state: the last state that there was.
+    @ivar backends: its backends, with rates if it is not the first one.
+    @ivar error: why there is none now.
+    @ivar since: when that began.
+    """
+
+    state: Mapping[str, Any]
+
+    def __init__(self, client: StatusClient, seconds: Callable[[], float]) -> None:
+        self._client = client
+        self._seconds = seconds
+        self._seenAt: float | None = None
+        self.backends: list[dict[str, Any]] = []
+        self.error: Unreachable | None = None
+        self.since = 0.0
+
+    def look(self) -> None:
+        """Ask for the state."""
+        try:
+            state = self._client.state()
+        except Unreachable as error:
+            if self.error is None:
+                self.since = self._seconds()
+            self.error = error
+            # Who comes back may have begun anew.
+            self._seenAt = None
+            return
+        now = self._seconds()
+        former = [] if self._seenAt is None else self.backends
+        self.backends = withRates(state["backends"], former, 0 if self._seenAt is None else now - self._seenAt)
+        self.state, self._seenAt, self.error = state, now, None
+
+    @property
+    def trouble(self) -> str | None:
+        """What is wrong, and for how long."""
+        if self.error is None:
+            return None
+        return f"{self.error} ({lasting(self._seconds() - self.since)})"
+
+
+class _View:
+    """One way to show what was seen."""
+
+    def __init__(self, screen: Screen) -> None:
+        self.screen = screen
+
+    def begin(self) -> None:
+        """There is something to be shown."""
+
+    def show(self, history: _History) -> None:
+        """Show it."""
+        raise NotImplementedError
+
+    def end(self) -> None:
+        """Nothing more comes."""
+
+
+class _Documents(_View):
+    """JSON, one document a line."""
+
+    def show(self, history: _History) -> None:
+        """See L{_View.show}."""
+        document = {"error": str(history.error)} if history.error is not None else history.state
+        self.screen.write(json.dumps({"time": timestamp(), **document}) + "\n")
+
+
+class _Blocks(_View):
+    """One table after another, each below a line that begins with the time."""
+
+    def show(self, history: _History) -> None:
+        """See L{_View.show}."""
+        if history.error is not None:
+            self.screen.write(f"# {timestamp()} {history.error}\n")
+            return
+        lines = [*headlines(history.state, self.screen), *STATES_AND_RATES.lines(history.backends, self.screen)]
+        lines[0] = f"# {timestamp()} {lines[0].removeprefix('# ')}"
+        self.screen.write("".join(f"{line}\n" for line in lines))
+
+
+class _Drawing(_View):
+    """A terminal's screen, drawn again and again. The last picture stays when it is over."""
+
+    def __init__(self, screen: Screen) -> None:
+        super().__init__(screen)
+        self._latest: Sequence[str] | None = None
+
+    def begin(self) -> None:
+        """See L{_View.begin}."""
+        self._latest = ()
+        self.screen.write(_ENTER)
+
+    def show(self, history: _History) -> None:
+        """See L{_View.show}."""
+        self._latest = self._picture(history)
+        # Cleared first: behind the last column of a line there is no place.
+        self.screen.write(_HOME + "".join(f"{_CLEAR_LINE}{line}\r\n" for line in self._latest) + _CLEAR_REST)
+
+    def end(self) -> None:
+        """See L{_View.end}."""
+        if self._latest is not None:
+            self.screen.write(_LEAVE + "".join(f"{line}\n" for line in self._latest))
+
+    def _picture(self, history: _History) -> list[str]:
+        width, lines = self.screen.size
+        height = max(1, lines - 1)
+        head = headlines(history.state, self.screen)
+        if history.trouble is not None:
+            head = [*(self.screen.painted(line, Paint.BAD) for line in wrapped(history.trouble, width)), *head]
+        rows = history.backends
+        room = max(1, height - len(head) - 1)
+        if len(rows) <= room:
+            return (head + STATES_AND_RATES.lines(rows, self.screen))[:height]
+        # Those in trouble are looked for, so they come first where not all can be seen.
+        shown = sorted(rows, key=lambda each: each.get("state") == "ready")[: max(1, room - 1)]
+        more = self.screen.painted(f"and {len(rows) - len(shown)} more", Paint.FAINT)
+        return [*head, *STATES_AND_RATES.lines(shown, self.screen), more][:height]
