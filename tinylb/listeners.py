@@ -12,6 +12,7 @@ from twisted.internet.interfaces import IAddress, IListeningPort, IProtocolFacto
 from twisted.python.failure import Failure
 
 from tinylb.acceptor import Acceptor
+from tinylb.inherited import inherited
 from tinylb.addresses import spell
 from tinylb.outcome import Outcome
 from tinylb.sockets import isListening
@@ -47,7 +48,7 @@ class Listeners:
         accept: Callable[[int, IListeningPort], Acceptor | None],
     ) -> None:
         self.outcome = Outcome()
-        self._endpoints = endpoints
+        self._endpoints = [inherited(endpoint) for endpoint in endpoints]
         self._factories = factories
         self._told = opened
         self._accept = accept

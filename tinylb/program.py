@@ -96,7 +96,8 @@ class Program(Service):
         self._accepts = QuietAccepts(self._clock)
 
     def privilegedStartService(self) -> None:
-        """Listen, with the rights that the process was started with."""
+        """Listen, with the rights that the process was started with. Whoever waits for that may send signals then."""
+        self._handleSignals()
         for service, names in self._listening:
             self._reporting(service.privilegedStartService, names)
 
@@ -156,13 +157,15 @@ class Program(Service):
         signal.signal(signal.SIGHUP, lambda *_: self._reactor.callFromThread(self._refresh))
 
     def _refresh(self) -> None:
-        self._log.info("SIGHUP: looking again at {source}", source=self._balancer.describe()["provider"]["source"])
-        for each in (self._balancer, *self._passing, *self._lasting):
-            if IRefreshable.providedBy(each):
-                try:
-                    each.refresh()
-                except Exception:
-                    self._log.failure("{each!r} could not look again", each=each)
+        everybody = (self._balancer, *self._passing, *self._lasting)
+        for step in (self._tellRefresh, *(each.refresh for each in everybody if IRefreshable.providedBy(each))):
+            try:
+                step()
+            except Exception:
+                self._log.failure("{step!r} failed at SIGHUP", step=step)
+
+    def _tellRefresh(self) -> None:
+        self._log.info("SIGHUP: looking again at {source}", source=self._balancer.describeProvider()["source"])
 
     def _signalled(self, number: int, frame: FrameType | None) -> None:
         """In the main thread, between two instructions of whatever is going on."""
@@ -180,7 +183,9 @@ class Program(Service):
 
     def _hurry(self) -> None:
         """What is open is reset, which takes a turn or two; cut short, it must not look complete."""
-        self._balancer.balancer.drain(0).addCallback(lambda _: self._exit(0))
+        ended = self._balancer.balancer.drain(0)
+        ended.addCallback(lambda _: DeferredList([maybeDeferred(each.stopService) for each in self._lasting]))
+        ended.addCallback(lambda _: self._exit(0))
 
     def _exit(self, status: int) -> None:
         """End now. twistd, to which this does not come back, would remove its pid file."""

@@ -16,7 +16,6 @@ from twisted.python.usage import UsageError
 
 from tinylb.accesslog import AccessLog
 from tinylb.health import options as health
-from tinylb.inherited import inherited
 from tinylb.limits import clientsFor, raiseDescriptorLimit
 from tinylb.linefile import wordingOf
 from tinylb.policy import POLICIES
@@ -234,7 +233,7 @@ def _endpoint(reactor: Any, option: str, description: str) -> IStreamServerEndpo
     if _WITH_BACKLOG.match(description) and ":backlog=" not in description:
         complete += f":backlog={BACKLOG}"
     try:
-        return inherited(IStreamServerEndpoint(serverFromString(reactor, complete)))
+        return IStreamServerEndpoint(serverFromString(reactor, complete))
     except ImportError as error:
         raise wrongUsage(f"--{option} {description}: {oneLine(error)}; pip install 'tinylb[tls]' for TLS") from None
     except LookupError:

@@ -59,17 +59,16 @@ class Paths:
         return files().get(path) or say(404, "there is nothing here")
 
     def _health(self) -> Answer:
-        trouble = self._trouble()
-        return say(503, trouble) if trouble else say(200, "ok")
+        return _wellness(self._troubles())
 
     def _readiness(self) -> Answer:
-        trouble = self._trouble()
-        if not trouble and not self._balancer.describe()["ready"]:
-            trouble = "no backend is usable"
-        return say(503, trouble) if trouble else say(200, "ok")
+        troubles = self._troubles()
+        if not self._balancer.describe()["ready"]:
+            troubles.append("no backend is usable")
+        return _wellness(troubles)
 
-    def _trouble(self) -> str:
-        return "; ".join(f"{each['address']}: {each['why']}" for each in self._balancer.listening() if each["why"])
+    def _troubles(self) -> list[str]:
+        return [f"{each['address']}: {each['why']}" for each in self._balancer.listening() if each["why"]]
 
     def _exposition(self) -> Answer:
         try:
@@ -86,3 +85,7 @@ class Paths:
         if stream is None:
             return say(503, f"{LISTENERS} are listening already", ("Retry-After", "5"))
         return Answer(200, "text/event-stream", stream, isEndless=True, release=stream.close)
+
+
+def _wellness(troubles: list[str]) -> Answer:
+    return say(503, "; ".join(troubles)) if troubles else say(200, "ok")

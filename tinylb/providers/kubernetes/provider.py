@@ -108,7 +108,7 @@ class KubernetesProvider:
 
     def refresh(self) -> None:
         """See L{IRefreshable.refresh}. All is listed anew."""
-        self._listAnew()
+        self._reflector.refresh()
 
     def listed(self, objects: list[Any]) -> None:
         """See L{Collection <tinylb.providers.kubernetes.reflector.Collection>}."""

@@ -112,6 +112,7 @@ class Reflector:
         self._backoff = SHORTEST
         # Seconds for which the server has asked to be left in peace.
         self._wish = 0.0
+        self._pausing: IDelayedCall | None = None
         # When the last pause is over, also if nobody has waited for that.
         self._notBefore = 0.0
         # The collection's version that is known; empty before it is listed. And when it is to be listed again.
@@ -138,6 +139,17 @@ class Reflector:
         self._version = ""
         if self._watching is not None:
             self._watching.cancel()
+
+    def refresh(self) -> None:
+        """List anew, also if that has failed lately. A server that has asked to be left in peace is left so."""
+        self._backoff = SHORTEST
+        pausing = self._pausing
+        if pausing is not None and pausing.active():
+            soon = self._clock.seconds() + SHORTEST
+            if pausing.getTime() > soon:
+                pausing.reset(SHORTEST)
+                self._notBefore = soon
+        self.relist()
 
     async def _keepUp(self, run: object) -> None:
         try:
@@ -266,10 +278,11 @@ class Reflector:
         jitter = self._random() / 2
         pause = max(self._backoff * (1 - jitter), wish * (1 + jitter))
         self._notBefore = self._clock.seconds() + pause
-        await self._sleep(pause)
         self._backoff = min(self._backoff * 2, LONGEST)
+        await self._sleep(pause, isWish=wish > 0)
 
-    def _sleep(self, seconds: float) -> Deferred[None]:
+    def _sleep(self, seconds: float, *, isWish: bool = False) -> Deferred[None]:
         sleeping: Deferred[None] = Deferred(lambda _: call.cancel())
         call = self._clock.callLater(seconds, sleeping.callback, None)
+        self._pausing = None if isWish else call
         return sleeping
