@@ -73,10 +73,10 @@ class MetricsTestCase(SynchronousTestCase):
         self.backends: dict[str, MemoryBackend] = {}
         self.begin()
 
-    def begin(self, **options: Any) -> None:
-        """Another service, with options of its own."""
+    def begin(self, *others: MemoryEndpoint, **options: Any) -> None:
+        """Another service, with options of its own, that listens on other endpoints as well."""
         self.service = LoadBalancerService(
-            self.endpoint, self.provider, reactor=self.clock, random=lambda: 0.0, drain=0.0, **options
+            [self.endpoint, *others], self.provider, reactor=self.clock, random=lambda: 0.0, drain=0.0, **options
         )
         self.metrics = Metrics(self.service)
         self.metrics.start()

@@ -8,7 +8,7 @@ from unittest.mock import patch
 from tests.unit.metricscase import MetricsTestCase
 from tinylb import CloseReason, DialFailure, Verdict
 from tinylb.metrics import Metrics, NotInstalled
-from tinylb.testing import Behaviour
+from tinylb.testing import Behaviour, MemoryEndpoint
 
 
 class BackendTests(MetricsTestCase):
@@ -154,9 +154,10 @@ class BalancerTests(MetricsTestCase):
         self.assertEqual(self.scrape()("unserved_total", reason="client-limit"), 2)
 
     def test_dialing(self) -> None:
-        """Who waits for a backend is told."""
-        self.publish("a", behaviour=Behaviour.HANGS)
+        """Who waits for a backend is told, once each, however many attempts there are for him."""
+        self.publish("ab", behaviour=Behaviour.HANGS)
         self.connect(2)
+        self.clock.advance(0.25)
         scrape = self.scrape()
         self.assertEqual((scrape("dialing"), scrape("connections")), (2, 0))
 
@@ -165,6 +166,12 @@ class BalancerTests(MetricsTestCase):
         self.assertEqual(self.scrape().of("listener_accepting"), {"127.0.0.1:6443": 1})
         self.service.stopService()
         self.assertEqual(set(self.scrape().of("listener_accepting").values()), {0})
+
+    def test_sameListener(self) -> None:
+        """An address that is listened on twice is one series: two would spoil the whole text."""
+        self.end(self.service, self.metrics)
+        self.begin(MemoryEndpoint(self.clock))
+        self.assertEqual(self.scrape().of("listener_accepting"), {"127.0.0.1:6443": 1})
 
     def test_build(self) -> None:
         """The version is told, and what it runs on."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import Any, cast
 from unittest import skipUnless
@@ -42,6 +43,12 @@ class ProcessTests(SynchronousTestCase):
         """What is told, by name."""
         return {sample.name: sample.value for family in processFamilies(*proc) for sample in family.samples}
 
+    def folder(self) -> Path:
+        """One that is empty, and is gone with the test."""
+        folder = TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        return Path(folder.name)
+
     def test_asTheLibrary(self) -> None:
         """The same is told, under the same names, as prometheus-client's own collector does."""
         theirs = {
@@ -68,7 +75,7 @@ class ProcessTests(SynchronousTestCase):
 
     def test_olderLinux(self) -> None:
         """Where the kernel does not tell their number they are counted, as long as they are few."""
-        folder = Path(self.mktemp())
+        folder = self.folder()
         (folder / "self/fd").mkdir(parents=True)
         for number in range(MOST_LISTED):
             (folder / f"self/fd/{number}").touch()
@@ -80,4 +87,4 @@ class ProcessTests(SynchronousTestCase):
 
     def test_elsewhere(self) -> None:
         """Where there is no /proc, nothing is told."""
-        self.assertEqual(self.values(Path(self.mktemp())), {})
+        self.assertEqual(self.values(self.folder()), {})

@@ -148,6 +148,16 @@ class TargetTests(MetricsTestCase):
         self.connect(1)
         self.assertEqual(self.scrape().of(OPENED), {"a": 3, "b": 1})
 
+    def test_comesBackToAnother(self) -> None:
+        """What came about at a target that nobody had for a moment is not counted once more for who has it next."""
+        self.publish({"a": "t", "b": "u"})
+        self.connect(2)
+        self.publish({"b": "t"})
+        self.connect(3)
+        self.publish({"b": "u"})
+        self.publish({"c": "t", "b": "u"})
+        self.assertEqual(self.scrape().of(OPENED), {"a": 1, "b": 4, "c": 0})
+
     def test_redialled(self) -> None:
         """A client whose dial was cancelled by a removal, and went to a newcomer at once, is the newcomer's."""
         self.publish({"gone": "one"})

@@ -68,10 +68,8 @@ def _set(sources: Sources, readings: Iterable[Reading]) -> Iterator[Metric]:
 
 
 def _listeners(sources: Sources) -> Metric:
-    accepting: dict[str, bool] = {}  # an address that appears twice must not have two series
-    for listener in sources.service.listening():
-        address = listener["address"]
-        accepting[address] = accepting.get(address, True) and listener["accepting"]
+    # An address that is there twice must not have two series.
+    accepting = {each["address"]: each["accepting"] for each in sources.service.listening()}
     name, help = "tinylb_listener_accepting", "1 while a listener accepts clients."
     family = GaugeMetricFamily(name, help, labels=("listener",))
     for address, isAccepting in accepting.items():

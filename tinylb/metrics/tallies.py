@@ -8,7 +8,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from tinylb.backends import Member
 from tinylb.metrics.tally import Tally
-from tinylb.registry import Registry
+from tinylb.registry import Record, Registry
 
 LINGER = 600.0
 """Seconds for which a backend that has left is told of still: its last connections end after it has left."""
@@ -30,6 +30,7 @@ class Tallies:
         self._registry = registry
         self._present: dict[str, Tally] = {}
         self._departed: dict[str, Tally] = {}  # who left first comes first
+        self._sharedOut: set[Record] = set()  # what was counted in these before is somebody's already
 
     def of(self, id: str) -> Tally:
         """The tally of an id, made where there is none."""
@@ -37,13 +38,12 @@ class Tallies:
 
     def follow(self, members: Iterable[Member]) -> None:
         """This is the set now."""
-        known = {each.record for each in (*self._present.values(), *self._departed.values())}
         former, self._present = self._present, {}
         for member in members:
             tally = former.pop(member.id, None) or self._departed.pop(member.id, None) or Tally(member.id)
             tally.leftAt = None
             record = self._registry.record(member.target)
-            tally.follow(record, isKnown=record in known)
+            tally.follow(record, isKnown=record in self._sharedOut)
             self._present[member.id] = tally
         for tally in former.values():
             self._depart(tally)
@@ -51,6 +51,7 @@ class Tallies:
         for tally in self._departed.values():
             if tally.record in followed:  # what comes about there is another's now
                 tally.follow(None, isKnown=True)
+        self._sharedOut = {each for each in self._registry if each in self._sharedOut or each in followed}
 
     def present(self) -> list[Tally]:
         """Those of the set, in its order."""

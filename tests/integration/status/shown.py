@@ -15,11 +15,8 @@ from twisted.internet.threads import deferToThread
 from tests.integration.bench import Balanced, Bench, addressOf, backend
 from tests.integration.servers import NamedServer
 from tests.integration.sockets import PATIENCE, Address, Peer, connect, eventually, familyOf, reactor
-from tests.unit.statuscase import events
+from tests.unit.statuscase import LISTEN, events
 from tinylb.status.service import StatusService
-
-HEALTH = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
-LISTEN = b"GET /api/events HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 class Reply(NamedTuple):
@@ -113,6 +110,13 @@ class Shown:
     def connect(self) -> Peer:
         """A connection to it."""
         return self._bench.add(connect(self.address))
+
+    def reluctant(self) -> Peer:
+        """The same of somebody whose system keeps little for it."""
+        connection = socket.socket()
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.connect(self.address)
+        return self._bench.add(Peer(connection))
 
     def say(self, data: bytes) -> Peer:
         """A connection to it on which something little is said."""

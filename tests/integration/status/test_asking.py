@@ -9,14 +9,15 @@ import pytest
 import pytest_twisted
 from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint, UNIXServerEndpoint
 from twisted.internet.interfaces import IStreamServerEndpoint
+from twisted.internet.tcp import Server
 from twisted.internet.threads import deferToThread
 
 from tests.integration.bench import Bench, backend
 from tests.integration.servers import NamedServer
 from tests.integration.sockets import Ending, eventually, reactor
 from tests.integration.status.conftest import Show
-from tests.integration.status.shown import HEALTH, LISTEN
-from tests.unit.statuscase import FixedMetrics
+from tests.unit.statuscase import HEALTH, LISTEN, FixedMetrics
+from tinylb.status.channel import Channel
 
 MUCH = bytes(range(256)) * 4096
 
@@ -113,6 +114,32 @@ async def test_stop(show: Show) -> None:
     await shown.stop()
     for peer in peers:
         assert (await peer.receiveToEnd())[1] is Ending.RESET
+
+
+@pytest_twisted.ensureDeferred
+async def test_stopLast(show: Show) -> None:
+    """When it ends after the balancer, nothing of either is left in the reactor."""
+    readers = set(reactor.getReaders())
+    shown = await show()
+    assert (await shown.ask("/readyz")).code == 200
+    shown.connect()
+    ended: list[None] = []
+    shown.balanced.service.stopService().addCallback(ended.append)
+    await eventually(lambda: bool(ended), "the balancer has ended")
+    assert (await shown.ask("/readyz")).code == 503
+    await shown.stop()
+    assert set(reactor.getReaders()) <= readers
+
+
+@pytest_twisted.ensureDeferred
+async def test_keepalive(show: Show) -> None:
+    """Peers that vanish are found by the kernel, so that nobody who listens is told things for ever."""
+    shown = await show()
+    await shown.listen()
+    (transport,) = [
+        each for each in reactor.getReaders() if isinstance(each, Server) and isinstance(each.protocol, Channel)
+    ]
+    assert transport.getTcpKeepAlive()
 
 
 @pytest_twisted.ensureDeferred

@@ -14,14 +14,14 @@ from tests.integration.bench import Bench
 from tests.integration.crowd import MANY, roomForMany
 from tests.integration.sockets import Peer, connect, eventually, reactor
 from tests.integration.status.conftest import Show
-from tests.integration.status.shown import HEALTH, LISTEN, Shown
-from tests.unit.statuscase import FixedMetrics
+from tests.integration.status.shown import Shown
+from tests.unit.statuscase import HEALTH, LISTEN, METRICS, FixedMetrics, LongMetrics
 from tinylb import TCPBackend
 from tinylb.status import channel
 from tinylb.status.connections import MOST
 
+KIB = 1 << 10
 MIB = 1 << 20
-METRICS = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 async def assertWell(bench: Bench, shown: Shown, log: list[str]) -> None:
@@ -143,6 +143,19 @@ async def test_pipelined(bench: Bench, show: Show, log: list[str]) -> None:
         assert reactor.seconds() - before < 2
     for each in asking:
         await each  # fails if all is taken
+
+
+@pytest_twisted.ensureDeferred
+async def test_stuckReader(bench: Bench, show: Show, log: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """For who does not read its answer less than a megabyte is made, and the kernel holds little of that."""
+    monkeypatch.setattr(channel, "STUCK", 1)
+    made: list[None] = []
+    shown = await show(metrics=LongMetrics(lambda: made.append(None), 1000, b"x" * 16 * KIB))
+    peer = shown.reluctant()
+    peer.socket.sendall(METRICS)
+    await eventually(lambda: bool(peer.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)), "it is reset")
+    assert len(made) * 16 * KIB < MIB
+    await assertWell(bench, shown, log)
 
 
 @pytest_twisted.ensureDeferred
