@@ -2,40 +2,28 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from twisted.application.service import IService
-from twisted.internet.endpoints import serverFromString
-from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 from twisted.python.usage import Options as TwistedOptions
 from twisted.python.usage import UsageError
 
-from tinylb.accesslog import AccessLog
+from tinylb import attachments
 from tinylb.health import options as health
 from tinylb.limits import clientsFor, raiseDescriptorLimit
-from tinylb.linefile import wordingOf
 from tinylb.policy import POLICIES
 from tinylb.program import Process, Program
 from tinylb.providers import options as providers
+from tinylb.serverendpoints import serverEndpoint
 from tinylb.service import LoadBalancerService
 from tinylb.systemd import notifier
-from tinylb.usage import count, oneLine, seconds, wrongUsage
+from tinylb.usage import count, seconds, wrongUsage
 
-if TYPE_CHECKING:
-    from tinylb.status.service import StatusService
-
-BACKLOG = 1024
 GRACE = 0.25
 """Seconds for which a stop lets dials that are under way go on; nearly all are over by then."""
-
-# The endpoints that take a backlog; others have a listening socket already, or a syntax of their own.
-_WITH_BACKLOG = re.compile("(haproxy:)?(tcp|tcp6|unix|ssl|tls):", re.IGNORECASE)
-# What listens on every interface unless it is told otherwise.
-_LOOPBACK = {"tcp": "127.0.0.1", "ssl": "127.0.0.1", "tls": "127.0.0.1", "tcp6": r"\:\:1"}
 
 
 class Options(TwistedOptions):
@@ -59,8 +47,7 @@ class Options(TwistedOptions):
         ["keepalive", None, "30", "Seconds; a peer that vanished is found after about twice that. 0 = off."],
         ["max-connections", None, None, "Refuse clients beyond this number; by default from the descriptor limit."],
         ["drain", None, "5", "Seconds that open connections may finish after a stop is asked for."],
-        ["status", None, None, "Server endpoint of the status page, metrics and API; tcp:9090 alone means loopback."],
-        ["access-log", None, None, "File of one JSON object a line for each ended connection; - is standard output."],
+        *attachments.PARAMETERS,
         *providers.PARAMETERS,
         *health.PARAMETERS,
     ]
@@ -141,7 +128,7 @@ def makeService(options: Options) -> IService:
 
     Factory.noisy = False  # those around ours, such as the one behind haproxy: endpoints
     descriptors = raiseDescriptorLimit()
-    most = clientsFor(descriptors, others=0 if options["status"] is None else _statusConnections())
+    most = clientsFor(descriptors, others=attachments.statusConnections(options))
     asked = options["max-connections"]
     if asked is not None and asked > most:
         Logger(namespace="tinylb").warn(
@@ -155,7 +142,7 @@ def makeService(options: Options) -> IService:
             "{options}: no effect without --check; backends are not checked", options=", ".join(options.ineffective)
         )
     balancer = LoadBalancerService(
-        [_endpoint(reactor, "listen", description) for description in options["listen"]],
+        [serverEndpoint(reactor, "listen", description) for description in options["listen"]],
         providers.providerOf(reactor, options),
         reactor=reactor,
         drain=options["drain"],
@@ -170,7 +157,7 @@ def makeService(options: Options) -> IService:
         onDown=options["on-down"],
     )
     checks = health.healthChecks(options, balancer.balancer)
-    accessLog = _accessLog(reactor, options["access-log"], balancer)
+    accessLog = attachments.accessLogOf(reactor, options, balancer)
     return Program(
         reactor,
         balancer,
@@ -178,7 +165,7 @@ def makeService(options: Options) -> IService:
         _process(options),
         passing=_present(checks),
         lasting=_present(accessLog, notifier(reactor, balancer)),
-        status=_status(reactor, options["status"], balancer, accessLog),
+        status=attachments.statusOf(reactor, options, balancer, accessLog),
     )
 
 
@@ -186,65 +173,7 @@ def _present(*services: IService | None) -> list[IService]:
     return [service for service in services if service is not None]
 
 
-def _accessLog(reactor: Any, path: str | None, balancer: LoadBalancerService) -> AccessLog | None:
-    if path is None:
-        return None
-    try:
-        log = AccessLog(reactor, path)
-    except OSError as error:
-        raise wrongUsage(
-            f"--access-log {path}: {wordingOf(error)}; expected: a file in a folder that exists, or - for "
-            "standard output"
-        ) from None
-    balancer.balancer.observers.append(log)
-    return log
-
-
-def _statusConnections() -> int:
-    from tinylb.status.connections import MOST
-
-    return MOST
-
-
-def _status(
-    reactor: Any, description: str | None, balancer: LoadBalancerService, accessLog: AccessLog | None
-) -> tuple[StatusService, str] | None:
-    if description is None:
-        return None
-    # Only who wants it pays for it: twisted.web takes 3 MB.
-    from tinylb.metrics import Metrics
-    from tinylb.status.service import StatusService
-
-    complete, kind = description, description.partition(":")[0]
-    if kind in _LOOPBACK and ":interface=" not in description:
-        complete += f":interface={_LOOPBACK[kind]}"
-    metrics = Metrics(balancer, accessLog=accessLog)
-    return StatusService(reactor, _endpoint(reactor, "status", complete), balancer, metrics=metrics), description
-
-
 def _process(options: Options) -> Process:
     """twistd becomes a daemon unless it is told not to; twist, which has no such option, never does."""
     runner: Mapping[str, Any] = options.parent or {}
     return Process(pidfile=runner.get("pidfile"), isSilent=not runner.get("nodaemon", True))
-
-
-def _endpoint(reactor: Any, option: str, description: str) -> IStreamServerEndpoint:
-    complete = description
-    if _WITH_BACKLOG.match(description) and ":backlog=" not in description:
-        complete += f":backlog={BACKLOG}"
-    try:
-        return IStreamServerEndpoint(serverFromString(reactor, complete))
-    except ImportError as error:
-        raise wrongUsage(f"--{option} {description}: {oneLine(error)}; pip install 'tinylb[tls]' for TLS") from None
-    except LookupError:
-        if not description.startswith("systemd:"):
-            raise
-        raise wrongUsage(
-            f"--{option} {description}: systemd has handed over no such socket; start tinylb by its socket unit, or "
-            "listen on, for example, tcp:6443:interface=127.0.0.1"
-        ) from None
-    except Exception as error:  # whatever an endpoint's parser, which may be anybody's, finds wrong
-        raise wrongUsage(
-            f"--{option} {description}: not a server endpoint ({oneLine(error)}); "
-            "expected for example tcp:6443:interface=127.0.0.1"
-        ) from None

@@ -13,8 +13,8 @@ from twisted.python.log import startLogging
 
 from tinylb.limits import clientsFor, raiseDescriptorLimit
 from tinylb.providers.file import FileProvider
+from tinylb.serverendpoints import BACKLOG
 from tinylb.service import LoadBalancerService
-from tinylb.tap import BACKLOG
 
 
 def main() -> None:

@@ -32,11 +32,17 @@ class StatusTests(ProgramCase):
         self.assertEqual(self.interfaceOf("tcp6:9090"), "::1")
         self.assertEqual(self.interfaceOf(r"tcp:9090:interface=\:\:1"), "::1")
         self.assertEqual(self.interfaceOf("tcp:9090:interface=0.0.0.0"), "0.0.0.0")
+        self.assertEqual(self.interfaceOf("tcp:9090:192.0.2.1"), "192.0.2.1")
 
     def test_wrong(self) -> None:
         """What is no endpoint ends the program with a line that names the option."""
         ending = self.assertRaises(SystemExit, self.make, *LISTEN, *BACKEND, "--status", "9090")
         self.assertTrue(str(ending.code).startswith("tinylb: --status 9090: not a server endpoint"), ending.code)
+
+    def test_proxied(self) -> None:
+        """A status endpoint behind a proxy would listen everywhere, which is to be asked for."""
+        ending = self.assertRaises(SystemExit, self.make, *LISTEN, *BACKEND, "--status", "haproxy:tcp:9090")
+        self.assertTrue(str(ending.code).startswith("tinylb: --status haproxy:tcp:9090: it would be everybody's"))
 
     def test_descriptors(self) -> None:
         """What its own clients may take is not promised to the balancer's."""
@@ -91,6 +97,7 @@ class InheritedTests(ProgramCase):
         """Without systemd there is no socket to listen on, and the line says what to do."""
         for name in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"):
             self.patch(os, "environ", {key: value for key, value in os.environ.items() if key != name})
-        for description in ("systemd:domain=INET:index=0", "systemd:domain=INET:name=tinylb"):
+        byIndex = "systemd:domain=INET:index=0"
+        for description in (byIndex, "systemd:domain=INET:name=tinylb", f"haproxy:{byIndex}"):
             ending = self.assertRaises(SystemExit, self.make, "--listen", description, *BACKEND)
             self.assertIn("systemd has handed over no such socket; start tinylb by its socket unit", str(ending.code))

@@ -21,14 +21,13 @@ IDLE = 30
 """Seconds that a peer may take for a request, from the connection or the last answer on to its last byte."""
 
 STUCK = 60
-"""Seconds for which a peer may read nothing of an answer."""
+"""Seconds that a peer may take to read what is there for it of an answer under way, some 100 kB at the most."""
 
 CLOSING = 30
-"""Seconds for which a peer may leave the last bytes of a connection unread."""
+"""Seconds that a peer may take to read the last of it, behind which the connection ends."""
 
 KEEPALIVE = 30.0
 """Seconds of silence after which a peer is asked whether it is still there."""
-
 
 UNREAD = 64 * 1024
 """Bytes that the kernel is asked to hold for a peer that does not read them; else it would be megabytes."""
@@ -83,10 +82,11 @@ class Channel(HTTPChannel):
         self._channels.lost(self)
 
     def readConnectionLost(self) -> None:
-        """The peer has finished. What it asked last is still answered, unless that would have no end."""
-        if self.isBusy and not self.requests[0].isEndless:
-            self.persistent = 0
-        else:
+        """
+        The peer has finished. What it has asked is still answered, unless that has no end; a transport that is resumed
+        behind an answer tells this once more.
+        """
+        if not self.isBusy or self.requests[0].isEndless:
             self.loseConnection()
 
     def writeConnectionLost(self) -> None:

@@ -10,7 +10,7 @@ from tinylb.outcome import Outcome
 from tinylb.status.channel import Channel
 from tinylb.status.site import Site
 
-MOST = 128
+MOST = 64
 """So many stay open."""
 
 

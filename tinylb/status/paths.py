@@ -63,7 +63,7 @@ class Paths:
 
     def _readiness(self) -> Answer:
         troubles = self._troubles()
-        if not self._balancer.describe()["ready"]:
+        if not self._balancer.balancer.isReady:
             troubles.append("no backend is usable")
         return _wellness(troubles)
 

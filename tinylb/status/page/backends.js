@@ -41,7 +41,7 @@ export class Backends {
     this.#backends = state.backends;
     const ids = new Set(this.#backends.map((backend) => backend.id));
     for (const id of this.#rows.keys()) if (!ids.has(id)) this.#rows.delete(id);
-    setOrHide(byId("nobody"), this.#backends.length ? "" : "Nobody is in the set: clients are closed at once.");
+    setOrHide(byId("nobody"), this.#backends.length ? "" : "The set is empty: clients are closed at once.");
     byId("search").hidden = this.#backends.length <= MANY && !byId("filter").value;
     this.draw();
   }
@@ -162,8 +162,8 @@ const headings = () => document.querySelectorAll("th[data-sort]");
 
 function markSorted(heading, { by, isReversed }) {
   const isAscending = (by === "id" || by === "state") !== isReversed;
-  if (heading.dataset.sort === by) heading.ariaSort = isAscending ? "ascending" : "descending";
-  else heading.ariaSort = null;
+  if (heading.dataset.sort !== by) heading.removeAttribute("aria-sort");
+  else heading.setAttribute("aria-sort", isAscending ? "ascending" : "descending");
 }
 
 function cell(classes, ...content) {

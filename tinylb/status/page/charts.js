@@ -42,7 +42,8 @@ export class Chart {
 
   /** @param most the number at the upper edge. */
   draw(series, most) {
-    const runs = known(series.values, most);
+    // The line at the bottom of each chart says that nothing happens.
+    const runs = series.most ? known(series.values, most) : [];
     this.#line.setAttribute("d", runs.map(([, points]) => `M${points.join("L")}`).join(""));
     this.#area.setAttribute(
       "d",

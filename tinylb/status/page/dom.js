@@ -1,4 +1,4 @@
-// Elements, made and changed. Whatever text comes from outside passes through setText, and is never markup.
+// Elements, made and changed. Whatever text comes from outside passes through legible, and is never markup.
 
 const LONGEST = 400;
 const SVG = "http://www.w3.org/2000/svg";
@@ -10,10 +10,7 @@ const DECEIVING = /[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu;
 export function element(tag, classes = "", ...content) {
   const made = document.createElement(tag);
   if (classes) made.className = classes;
-  for (const each of content) {
-    if (each instanceof Node) made.append(each);
-    else setText(made, each);
-  }
+  made.append(...content.map((each) => (each instanceof Node ? each : legible(each))));
   return made;
 }
 

@@ -3,13 +3,13 @@
 import { arrange, byId, element } from "./dom.js";
 import { bytes, clock, counted, measured, some } from "./wording.js";
 
-const MOST = 40;
+const MOST = 16;
 // A busy balancer tells of fifty connections a second: nobody reads that fast, and each drawing costs.
 const BETWEEN_DRAWINGS = 250;
 
 /** How each kind is told. What is not here is told by its fields. */
 const SENTENCES = {
-  "backends-replaced": (event) => `Set ${event.revision}: ${changes(event)}`,
+  "backends-replaced": (event) => `set ${event.revision}: ${changes(event) || "other properties"}`,
   "target-removed": (event) => `${event.target} has left the set; ${ended(event.pairs)}`,
   "verdict-changed": (event) =>
     `${some(event.backends)} is ${event.verdict}: ${event.why}${event.pairs ? `; ${ended(event.pairs)}` : ""}`,
@@ -24,7 +24,7 @@ const SENTENCES = {
     `${client(event)} has left ${event.backend}, ${event.reason}, after ${measured(event.duration)}: ` +
     `${bytes(event.bytesIn)} to it, ${bytes(event.bytesOut)} back`,
   missed: (event) => `${counted(event.count, "event")} did not reach this page`,
-  skipped: (event) => `${counted(event.count, "event")} left out: there are too many`,
+  skipped: (event) => `too much happens: what connections do for ${measured(event.seconds)} is left out`,
 };
 
 const OF_CONNECTIONS = new Set(["backend-picked", "pair-opened", "pair-half-closed", "pair-closed", "missed", "skipped"]);
@@ -41,6 +41,8 @@ export class Events {
 
   /** One more. */
   take(event) {
+    // A first try is news only by what comes of it, which is told next.
+    if (event.what === "backend-picked" && event.attempt === 1) return;
     const isOfConnection = OF_CONNECTIONS.has(event.what);
     this.#items.unshift({ event, isOfConnection, node: null });
     // Those of connections, of which there are many, do not push out the others.
@@ -63,11 +65,11 @@ export class Events {
   }
 
   get #isPaused() {
-    return byId("pause").ariaPressed === "true";
+    return byId("pause").getAttribute("aria-pressed") === "true";
   }
 
   #pause() {
-    byId("pause").ariaPressed = String(!this.#isPaused);
+    byId("pause").setAttribute("aria-pressed", !this.#isPaused);
     this.draw();
   }
 }
@@ -84,16 +86,13 @@ function told(event) {
   return Object.hasOwn(SENTENCES, what) ? SENTENCES[what](event) : `${what} ${JSON.stringify(fields)}`;
 }
 
-function changes({ backends, added, removed, moved }) {
-  const parts = [
-    ["added", added],
-    ["removed", removed],
-    ["moved", moved],
-  ];
-  const told = parts.filter(([, those]) => those.length).map(([what, those]) => `${what} ${some(those.map(([id]) => id))}`);
-  return [counted(backends.length, "backend"), ...told].join("; ");
+function changes(event) {
+  const told = ["added", "removed", "moved"].filter((what) => event[what].length);
+  return told.map((what) => `${what} ${some(event[what].map(([id]) => id))}${more(event, what)}`).join("; ");
 }
 
+/** Long lists are told in part. */
+const more = (event, list) => (event.cut?.includes(list) ? ", at least" : "");
 const client = (event) => event.client ?? "A client";
 const ended = (pairs) => `${counted(pairs, "connection")} ended`;
 const again = (attempt) => (attempt > 1 ? `, attempt ${attempt}` : "");

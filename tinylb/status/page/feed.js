@@ -13,8 +13,8 @@ const EVENTS_ANEW = 3000;
 const CHANGES = new Set(["backends-replaced", "target-removed", "verdict-changed", "missed"]);
 
 /**
- * Calls `state`, `decisions` and `event` with what tinylb tells, and `lost` with the cause when it does not answer. It
- * goes on trying; the next `state` says that it answers again.
+ * Calls `state`, `decisions` and `event` with what tinylb tells, `hears` with whether events come, and `lost` with the
+ * cause when it does not answer. It goes on trying; the next `state` says that it answers again.
  */
 export class Feed {
   #told;
@@ -57,6 +57,7 @@ export class Feed {
   }
 
   async #ask(path, take) {
+    if (document.hidden) return;
     let answer;
     try {
       const response = await fetch(path, { cache: "no-store", signal: AbortSignal.timeout(TIMEOUT) });
@@ -74,8 +75,11 @@ export class Feed {
     this.#eventsTried = now;
     const events = new EventSource("api/events");
     events.onmessage = ({ data }) => this.#heard(JSON.parse(data));
-    // What happened before may have been missed.
-    events.onopen = () => this.#refresh();
+    events.onopen = () => {
+      this.#told.hears(true);
+      // What happened before may have been missed.
+      this.#refresh();
+    };
     // A browser does not try again after an answer such as 503; the next state does.
     events.onerror = () => this.#closeEvents();
     this.#events = events;
@@ -84,6 +88,7 @@ export class Feed {
   #closeEvents() {
     this.#events?.close();
     this.#events = null;
+    this.#told.hears(false);
   }
 
   #heard(event) {

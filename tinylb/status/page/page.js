@@ -25,6 +25,7 @@ class Page {
       state: (state) => this.#take(state),
       decisions: (decisions) => this.#decisions.take(decisions),
       event: (event) => this.#events.take(event),
+      hears: (hears) => setText(byId("hears"), hears ? "connected" : "not connected"),
       lost: (cause) => this.#lose(cause),
     });
   }

@@ -46,7 +46,7 @@ export class Totals {
     numbers.delete("ready");
     const others = [...numbers].map(([state, number]) => `${count(number)} ${state}`);
     this.#ready.say(`${count(ready)} of ${count(backends.length)}`, some(others), ready === 0);
-    const shares = STATES.toReversed().map((state) => [state, state === "ready" ? ready : (numbers.get(state) ?? 0)]);
+    const shares = [...STATES].reverse().map((state) => [state, state === "ready" ? ready : (numbers.get(state) ?? 0)]);
     arrange(this.#shares, shares.filter(([, number]) => number).map(([state, number]) => share(state, number)));
   }
 

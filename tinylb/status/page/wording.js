@@ -5,11 +5,14 @@ const CLOCK = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-dig
 const DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
 const STEPS = ["", "k", "M", "G", "T", "P", "E", "Z", "Y"];
 
+// A figure and its unit stay on one line.
+const SPACE = "\u00a0";
+
 export const NONE = "–";
 
 /** How many: 12,345, and from a million on 1.2 M. */
 export function count(number) {
-  return Math.abs(number) < 1e6 ? WHOLE.format(number) : scaled(number, "").trimEnd();
+  return Math.abs(number) < 1e6 ? WHOLE.format(number) : scaled(number, "");
 }
 
 /** How many of a thing, in words. */
@@ -32,16 +35,16 @@ export const bytesPerSecond = (rate) => (rate === null ? NONE : `${bytes(rate)}/
 /** For how long, in the two units that matter at most. */
 export function lasting(seconds) {
   const whole = Math.max(0, Math.floor(seconds));
-  if (whole < 60) return `${whole} s`;
-  if (whole < 3600) return `${Math.floor(whole / 60)} min`;
-  if (whole < 86400) return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
-  return `${counted(Math.floor(whole / 86400), "day")}`;
+  if (whole < 60) return `${whole}${SPACE}s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)}${SPACE}min`;
+  if (whole < 86400) return `${Math.floor(whole / 3600)}${SPACE}h ${Math.floor((whole % 3600) / 60)}${SPACE}min`;
+  return counted(Math.floor(whole / 86400), "day");
 }
 
 /** A measured time, as exact as it is of use. */
 export function measured(seconds) {
-  if (seconds < 1) return `${WHOLE.format(seconds * 1000)} ms`;
-  return seconds < 60 ? `${seconds.toFixed(1)} s` : lasting(seconds);
+  if (seconds < 1) return `${WHOLE.format(seconds * 1000)}${SPACE}ms`;
+  return seconds < 60 ? `${seconds.toFixed(1)}${SPACE}s` : lasting(seconds);
 }
 
 /** The time of day; with the date where that is another day. */
@@ -63,7 +66,7 @@ function scaled(number, unit) {
   let step = 0;
   while (step < STEPS.length - 1 && size >= 999.5 * 1000 ** step) step += 1;
   const value = number / 1000 ** step;
-  if (step === STEPS.length - 1 && Math.abs(value) >= 999.5) return `${value.toExponential(1)} ${STEPS[step]}${unit}`;
+  if (step === STEPS.length - 1 && Math.abs(value) >= 999.5) return `${value.toExponential(1)}${SPACE}${STEPS[step]}${unit}`;
   const digits = step > 0 && Math.abs(value) < 9.95 ? 1 : 0;
-  return `${value.toFixed(digits)} ${STEPS[step]}${unit}`;
+  return `${value.toFixed(digits)}${SPACE}${STEPS[step]}${unit}`;
 }

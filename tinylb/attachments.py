@@ -1,0 +1,65 @@
+"""The command line's attachments: the status endpoint and the access log."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from tinylb.accesslog import AccessLog
+from tinylb.linefile import wordingOf
+from tinylb.serverendpoints import serverEndpoint
+from tinylb.service import LoadBalancerService
+from tinylb.usage import wrongUsage
+
+if TYPE_CHECKING:
+    from tinylb.status.service import StatusService
+
+PARAMETERS = [
+    ["status", None, None, "Server endpoint of the status page, metrics and API; tcp:9090 alone means loopback."],
+    ["access-log", None, None, "File of one JSON object a line for each ended connection; - is standard output."],
+]
+
+
+def accessLogOf(reactor: Any, options: Mapping[str, Any], balancer: LoadBalancerService) -> AccessLog | None:
+    """What was asked for, at work already; L{None} where nothing was."""
+    path = options["access-log"]
+    if path is None:
+        return None
+    try:
+        log = AccessLog(reactor, path)
+    except OSError as error:
+        raise wrongUsage(
+            f"--access-log {path}: {wordingOf(error)}; expected: a file in a folder that exists, or - for "
+            "standard output"
+        ) from None
+    balancer.balancer.observers.append(log)
+    return log
+
+
+def statusOf(
+    reactor: Any, options: Mapping[str, Any], balancer: LoadBalancerService, accessLog: AccessLog | None
+) -> tuple[StatusService, str] | None:
+    """The service that was asked for, and the description of its endpoint; L{None} where none was."""
+    description = options["status"]
+    if description is None:
+        return None
+    if description.startswith("haproxy:"):
+        raise wrongUsage(
+            f"--status {description}: it would be everybody's, and nobody asks who its clients are; expected for "
+            "example tcp:9090, which is loopback's"
+        )
+    endpoint = serverEndpoint(reactor, "status", description, isPrivate=True)
+    # Only who wants it pays for it.
+    from tinylb.metrics import Metrics
+    from tinylb.status.service import StatusService
+
+    return StatusService(reactor, endpoint, balancer, metrics=Metrics(balancer, accessLog=accessLog)), description
+
+
+def statusConnections(options: Mapping[str, Any]) -> int:
+    """How many descriptors the status endpoint's own clients may take."""
+    if options["status"] is None:
+        return 0
+    from tinylb.status.connections import MOST
+
+    return MOST
