@@ -15,7 +15,7 @@ from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStrea
 from zope.interface import implementer
 
 WAITING_ROOM = 4096
-"""Connections that may wait in such a socket: systemd's default, and the kernel's bound."""
+"""Connections that may wait in a UNIX socket: systemd's default, and the kernel's bound."""
 
 
 def inherited(endpoint: IStreamServerEndpoint) -> IStreamServerEndpoint:
@@ -32,9 +32,9 @@ def inherited(endpoint: IStreamServerEndpoint) -> IStreamServerEndpoint:
 @implementer(IStreamServerEndpoint)
 class InheritedEndpoint:
     """
-    Listens on a socket that outlives this process. Twisted's own endpoint cuts the queue of a socket to 50, which the
-    clients of a restart wait in; and takes the file of a UNIX socket for its own: it lets everybody write to it, which
-    fails for all but its owner, and in the end removes it, and shuts the socket down for those who come after.
+    Listens on a socket that outlives this process. Twisted's own endpoint takes the file of a UNIX socket for its own:
+    it lets everybody write to it, which fails for all but its owner; cuts the queue to 50, which the clients of a
+    restart wait in; and in the end removes the file, and shuts the socket down for those who come after.
 
     @param reactor: a real one.
     @param descriptor: of the listening socket. It is closed by L{listen}, which makes its own.
@@ -54,7 +54,6 @@ class InheritedEndpoint:
         try:
             os.set_blocking(descriptor, False)
             port = self._adopt(descriptor, protocolFactory)
-            port.socket.listen(WAITING_ROOM)
         except Exception:
             return fail()
         finally:
@@ -68,6 +67,7 @@ class InheritedEndpoint:
         # abstract namespace does.
         port = unix.Port._fromListeningDescriptor(self._reactor, descriptor, factory)
         path, port._bindPath = port._bindPath, b"\0" + port._bindPath
+        port.backlog = WAITING_ROOM
         port.startListening()
         port._bindPath = path
         port._shouldShutdown = False

@@ -12,8 +12,8 @@ from twisted.internet.interfaces import IAddress, IListeningPort, IProtocolFacto
 from twisted.python.failure import Failure
 
 from tinylb.acceptor import Acceptor
-from tinylb.inherited import inherited
 from tinylb.addresses import spell
+from tinylb.inherited import inherited
 from tinylb.outcome import Outcome
 from tinylb.sockets import isListening
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import socket
 from collections import Counter
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
-from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
@@ -15,6 +14,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorCore
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from tinylb.balancer import LoadBalancer
 from tinylb.events import BackendsReplaced, Event, Verdict, VerdictChanged
 from tinylb.interfaces import ISelectiveObserver
 from tinylb.service import LoadBalancerService
@@ -106,7 +106,7 @@ class SystemdNotifier(Service):
         self._isMute = False
         self._status = ""
         self._statusAt = -LEAST_BETWEEN_STATUS
-        self._describe: Callable[[Mapping[str, Any]], str] = ofSet
+        self._inWords: Callable[[LoadBalancer], str] = ofSet
         self._beating: IDelayedCall | None = None
         self._call: IDelayedCall | None = None
         self._listening: Deferred[None] | None = None
@@ -153,7 +153,7 @@ class SystemdNotifier(Service):
     def _stopping(self) -> None:
         self._trigger = None
         self._unsaid["STOPPING"] = "1"
-        self._describe = ofStop
+        self._inWords = ofStop
         self._update()
 
     def _beat(self) -> None:
@@ -177,7 +177,7 @@ class SystemdNotifier(Service):
         self._say()
 
     def _tellStatus(self) -> None:
-        status = self._describe(self._balancer.describe())
+        status = self._inWords(self._balancer.balancer)
         if status != self._status:
             self._status = self._unsaid["STATUS"] = status
             self._statusAt = self._clock.seconds()
@@ -212,14 +212,15 @@ def notifier(
     return SystemdNotifier(reactor, balancer, NotifySocket(name), watchdog)
 
 
-def ofSet(known: Mapping[str, Any]) -> str:
+def ofSet(balancer: LoadBalancer) -> str:
     """The set in words, such as C{3 backends: 2 ready, 1 dead; 14 connections}."""
-    states = Counter(each["state"] for each in known["backends"])
+    selection = balancer.pool.selection
+    states = Counter(selection.findingOf(member).verdict for member in selection.backends.members)
     backends = counted(states.total(), "backend") if states else "no backends"
-    of = ", ".join(f"{states[each.value]} {each.value}" for each in Verdict if states[each.value])
-    return f"{backends}{': ' if of else ''}{of}; {counted(known['connections'], 'connection')}"
+    of = ", ".join(f"{states[verdict]} {verdict.value}" for verdict in Verdict if states[verdict])
+    return f"{backends}{': ' if of else ''}{of}; {counted(balancer.connections, 'connection')}"
 
 
-def ofStop(known: Mapping[str, Any]) -> str:
+def ofStop(balancer: LoadBalancer) -> str:
     """The same while it stops."""
-    return f"stopping; {counted(known['connections'], 'connection')} open"
+    return f"stopping; {counted(balancer.connections, 'connection')} open"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import socket
 import stat
-import struct
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,8 +19,8 @@ from tests.integration.sockets import PATIENCE, Address, Peer, connect, familyOf
 from tinylb import CannotListen
 from tinylb.inherited import WAITING_ROOM, InheritedEndpoint, inherited
 
-WAITING = 100
-"""Clients of a restart. Twisted's own queue has 50 places."""
+WAITING = 200
+"""Clients of a restart. Where Twisted makes the queue it has 50 places."""
 
 
 class Keeper:
@@ -98,19 +97,6 @@ async def test_file(bench: Bench, tmp_path: Path) -> None:
     assert balanced.address == str(path)
     await balanced.service.stopService()
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
-
-
-@pytest.mark.skipif(not Path("/proc/sys/net/core/somaxconn").exists(), reason="the kernel says this on Linux only")
-@pytest_twisted.ensureDeferred
-async def test_queue(bench: Bench) -> None:
-    """The queue has as many places as systemd gives it, or as the kernel allows."""
-    keeper = Keeper(("127.0.0.1", 0))
-    bench.add(keeper.socket)
-    most = int(Path("/proc/sys/net/core/somaxconn").read_text())
-    await bench.balance(endpoint=keeper.endpoint())
-    # Of a listening socket tcpi_sacked is the length of its queue.
-    places = struct.unpack_from("I", keeper.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104), 28)
-    assert places == (min(WAITING_ROOM, most),)
 
 
 @pytest_twisted.ensureDeferred

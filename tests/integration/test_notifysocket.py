@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,45 +12,12 @@ import pytest_twisted
 from twisted.internet.task import deferLater
 
 from tests.integration.bench import ENGINES, Bench
-from tests.integration.sockets import PATIENCE, eventually, reactor
+from tests.integration.sockets import eventually, reactor
+from tests.notified import Manager
 from tinylb.systemd import NotifySocket, SystemdNotifier, notifier
 
 STUCK = 0.6
 """Seconds for which the event loop does not turn. Who watches expects to hear of it each third of that."""
-
-
-class Manager:
-    """
-    Listens as systemd does.
-
-    @ivar name: as it is told in C{NOTIFY_SOCKET}.
-    """
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.socket.bind(name.replace("@", "\0", 1))
-        self.socket.settimeout(PATIENCE)
-
-    def hear(self) -> str:
-        """The next message."""
-        return self.socket.recv(4096).decode()
-
-    def hearAll(self) -> list[str]:
-        """Those that have come so far."""
-        messages = []
-        self.socket.setblocking(False)
-        try:
-            while True:
-                messages.append(self.hear())
-        except BlockingIOError:
-            return messages
-        finally:
-            self.socket.settimeout(PATIENCE)
-
-    def close(self) -> None:
-        """Listen no more."""
-        self.socket.close()
 
 
 @pytest.fixture(params=["file", "abstract"])
@@ -112,12 +78,13 @@ def test_nonsense(name: str) -> None:
     channel.close()
 
 
-def test_doesNotLeak() -> None:
-    """A child does not inherit the socket."""
+def test_socket() -> None:
+    """A child does not inherit the socket, and nothing can block on it."""
     channel = NotifySocket("@nobody")
     channel.send("READY=1")
     assert channel._socket is not None
     assert not channel._socket.get_inheritable()
+    assert not channel._socket.getblocking()
     channel.close()
 
 
@@ -135,8 +102,7 @@ def notifying() -> Iterator[list[SystemdNotifier]]:
 async def test_stuckLoop(bench: Bench, manager: Manager, notifying: list[SystemdNotifier]) -> None:
     """While the event loop turns the watchdog is fed in time; while it is stuck nobody feeds it."""
     balanced = await bench.balance()
-    period = int(STUCK / 3 * 1e6)
-    made = notifier(reactor, balanced.service, {"NOTIFY_SOCKET": manager.name, "WATCHDOG_USEC": str(period)})
+    made = notifier(reactor, balanced.service, {**manager.environment, "WATCHDOG_USEC": str(int(STUCK / 3 * 1e6))})
     assert made is not None
     notifying.append(made)
     made.startService()

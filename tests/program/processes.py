@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from signal import SIGKILL, SIGTERM, Signals
 from typing import IO
@@ -33,6 +33,7 @@ class Process:
     A running program, in a process group of its own.
 
     @param descriptors: its soft and hard limit of open descriptors, as the shell's ulimit sets them.
+    @param inherits: descriptors of ours that it gets.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class Process:
         *,
         environment: Mapping[str, str] | None = None,
         descriptors: tuple[int, int] | None = None,
+        inherits: Collection[int] = (),
     ) -> None:
         self.command = [str(part) for part in command]
         if descriptors is not None:
@@ -60,6 +62,7 @@ class Process:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            pass_fds=inherits,
         )
         self.pid = self._process.pid
         self._readers = [
