@@ -2,104 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from enum import Enum
-
 from twisted.internet.interfaces import IAddress
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from tinylb.dial import Dial
-from tinylb.dialer import Dialer
-from tinylb.ends import NOBODY, Backlog, End, EndState
+from tinylb.ends import Backlog, End
 from tinylb.events import CloseReason
 from tinylb.failures import DialError
-from tinylb.pair import Pair, PairRules
+from tinylb.pair import Pair
+from tinylb.proxyheader import header
+from tinylb.reception import Reception, State, Waiting
 from tinylb.search import Connected
 from tinylb.transports import SocketTransport, abandon
 
-_NO_ATTEMPT = DialError((), 0)
-
-
-@dataclass(frozen=True)
-class Reception:
-    """
-    What all arrivals of a balancer have in common.
-
-    @ivar refusal: asked at each arrival for a reason to refuse it.
-    @ivar waiting: the arrivals that are being dialled for.
-    @ivar unserved: is told of each client that got no backend.
-    """
-
-    dialer: Dialer
-    rules: PairRules
-    waiting: dict[Arrival, None]
-    refusal: Callable[[], CloseReason | None]
-    unserved: Callable[[IAddress | None, CloseReason, DialError, float, str | None], None]
-
-
-class State(Enum):
-    """How far an arrival is."""
-
-    NEW = "new"
-    DIALING = "dialing"
-    OVER = "over"
-
-
 # Looking a member up in its enumeration would be felt here.
-_NEW, _DIALING, _OVER = State.NEW, State.DIALING, State.OVER
+_WAITING = State.WAITING
 
 
-class Arrival(Backlog):
+class Arrival(Waiting):
     """
     Owns a client's end until there is a backend for it. The client is not read from meanwhile, and
     what it sent arrives first. If it resets, the dial is cancelled; a FIN only means that it has
     nothing to add.
+
+    @param address: the client's.
+    @param destination: what it has connected to; L{None} where that is our end of its connection.
     """
 
     _log = Logger()
 
-    def __init__(self, reception: Reception, address: IAddress | None, listener: str | None) -> None:
-        self._reception = reception
-        self._address = address
-        self._listener = listener
-        self._state = _NEW
-        self._end: End
+    def __init__(
+        self, reception: Reception, address: IAddress | None, listener: str | None, destination: IAddress | None = None
+    ) -> None:
+        super().__init__(reception, address, listener)
+        self._destination = destination
         self._dial: Dial | None = None
-        self._since = 0.0
 
     def connected(self, end: End) -> None:
         """The client is here: find it a backend."""
-        reception = self._reception
-        self._end = end
-        self._since = reception.rules.clock.seconds()
-        refusal = reception.refusal()
-        if refusal is not None:
-            self._refuse(refusal, _NO_ATTEMPT)
-            return
-        self._state = _DIALING
-        reception.waiting[self] = None
-        engines = reception.rules.engines
-        if not isinstance(end.transport, SocketTransport):
-            end.pauseProducing()
-            end.prepare(engines.poller)
-        self._dial = reception.dialer.prepare(engines.backendEnds(end), self._address, self)
-        self._dial.start()
+        if self._enter(end):
+            if not isinstance(end.transport, SocketTransport):
+                end.pauseProducing()
+                end.prepare(self._reception.rules.engines.poller)
+            self._seek()
 
-    def broken(self, end: End) -> None:
-        """The client has reset its connection."""
-        self._cancel(CloseReason.CLIENT_RESET)
-        super().broken(end)
+    def introduced(self, end: End, early: bytes, since: float) -> None:
+        """
+        The same for a client that has been here and was read from, which may have said something already.
 
-    def lost(self, end: End, reason: Failure) -> None:
-        """The client is gone."""
-        end.state = EndState.LOST
-        self._cancel(CloseReason.CLIENT_RESET)
-
-    def stop(self) -> None:
-        """The balancer is stopping: there will be no backend."""
-        self._cancel(CloseReason.STOPPING)
+        @param since: when it came.
+        """
+        self._end, self._since = end, since
+        self._state = _WAITING
+        self._reception.waiting[self] = None
+        end.owner = self
+        end.pauseProducing()
+        if early:
+            self.received(end, early)
+        self._seek()
 
     def found(self, connected: Connected) -> None:
         """See L{Seeker <tinylb.search.Seeker>}."""
@@ -113,56 +74,53 @@ class Arrival(Backlog):
         """See L{Seeker <tinylb.search.Seeker>}."""
         if not isinstance(error, DialError):
             self._fail(Failure(error))
-        elif self._state is _DIALING:
+        elif self._state is _WAITING:
             self._over()
             self._refuse(error.reason, error)
+
+    def _seek(self) -> None:
+        reception, end = self._reception, self._end
+        self._dial = reception.dialer.prepare(reception.rules.engines.backendEnds(end), self._address, self)
+        self._dial.start()
 
     def _serve(self, connected: Connected) -> None:
         backend = connected.protocol
         if not isinstance(backend, End) or not isinstance(backend.owner, Backlog):
             raise TypeError(f"{connected.candidate.backend!r} connected {backend!r}, which the factory did not build")
-        if self._state is not _DIALING:
+        if self._state is not _WAITING:
             backend.transport.abortConnection()
             return
         self._over()
         rules = self._reception.rules
         if not isinstance(backend.transport, SocketTransport):
             backend.prepare(rules.engines.poller)
-        pair = Pair(rules, connected, self._end, backend, self._address, self._listener)
+        greeting = b""
+        if connected.candidate.proxyProtocol is not None:
+            greeting = self._header(connected.candidate.proxyProtocol)
+        pair = Pair(rules, connected, self._end, backend, self._address, self._listener, greeting)
         try:
             pair.open()
         except Exception:
             pair.abort(CloseReason.BACKEND_RESET)
             raise
 
+    def _header(self, version: str) -> bytes:
+        return header(version, self._address, self._destination or self._end.transport.getHost())
+
     def _fail(self, failure: Failure) -> None:
         self._log.failure("A client could not be joined to its backend", failure=failure)
-        if self._state is _DIALING:
+        if self._state is _WAITING:
             self._over()
         abandon(self._end)
 
     def _cancel(self, reason: CloseReason) -> None:
-        if self._state is _DIALING:
+        if self._state is _WAITING:
             dial = self._dial
             self._over()
             if dial is not None:
                 dial.cancel()
-            self._refuse(reason, _NO_ATTEMPT)
+            self._refuse(reason)
 
     def _over(self) -> None:
-        self._state = _OVER
+        super()._over()
         self._dial = None
-        del self._reception.waiting[self]
-
-    def _refuse(self, reason: CloseReason, error: DialError) -> None:
-        """Close at once: a client that is told so can try elsewhere. A TLS transport would first wait for its peer."""
-        self._state = _OVER
-        if self._end.state is EndState.LOST:
-            pass  # Twisted's TLS transports cannot be aborted then
-        elif self._end.canHalfClose:
-            self._end.transport.loseConnection()
-        else:
-            self._end.transport.abortConnection()
-        self._end.owner = NOBODY  # they refer to each other
-        waited = self._reception.rules.clock.seconds() - self._since
-        self._reception.unserved(self._address, reason, error, waited, self._listener)

@@ -10,6 +10,7 @@ from twisted.internet.interfaces import IAddress, IProtocol, IProtocolFactory
 from zope.interface import implementer
 
 from tinylb.events import CloseReason
+from tinylb.greeting import greet
 from tinylb.ranking import Candidate
 from tinylb.transports import ISocketFactory
 
@@ -76,8 +77,11 @@ class Attempt:
         dial = self.dial
         if dial is None or self.state is not _TRYING or not dial.claim(self):
             return None
-        self.protocol = dial.factory.buildProtocol(addr)
-        return self.protocol
+        protocol = self.protocol = dial.factory.buildProtocol(addr)
+        version = self.candidate.proxyProtocol
+        if version is not None and protocol is not None and not getattr(dial.factory, "greets", False):
+            greet(protocol, version)
+        return protocol
 
     def doStart(self) -> None:
         """Nothing to do, and nothing to log."""

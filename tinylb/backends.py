@@ -12,11 +12,12 @@ from zope.interface import implementer
 
 from tinylb.addresses import HostPort
 from tinylb.direct import DirectEndpoint
-from tinylb.interfaces import IBackend, INamed, IStandby
+from tinylb.interfaces import IBackend, INamed, IProxyProtocol, IStandby
 from tinylb.names import NamesReactor, namesReactor
+from tinylb.proxyheader import VERSIONS
 
 
-@implementer(IBackend)
+@implementer(IProxyProtocol)
 class EndpointBackend:
     """
     A backend reached through any client endpoint: UNIX sockets, TLS, one of your own.
@@ -26,6 +27,8 @@ class EndpointBackend:
     @param tier: see L{IBackend}; likewise C{weight} and C{draining}.
     @param description: what the endpoint was made of, for L{clientFromString
         <twisted.internet.endpoints.clientFromString>}. A backend with one can be remembered over restarts.
+    @param proxyProtocol: C{"v1"}, C{"v2"} or L{None}; see L{IProxyProtocol}. The header is the first thing that goes
+        through the endpoint's transport: within TLS, where that is what the endpoint speaks.
     """
 
     def __init__(
@@ -37,12 +40,14 @@ class EndpointBackend:
         weight: int = 1,
         draining: bool = False,
         description: str | None = None,
+        proxyProtocol: str | None = None,
     ) -> None:
         self.target = target
         self.description = description
         self.tier = tier
         self.weight = weight
         self.draining = draining
+        self.proxyProtocol = proxyProtocol
         self._endpoint = endpoint
 
     def connect(self, factory: IProtocolFactory) -> Deferred[IProtocol]:
@@ -76,6 +81,7 @@ class TCPBackend(EndpointBackend):
         tier: int = 0,
         weight: int = 1,
         draining: bool = False,
+        proxyProtocol: str | None = None,
     ) -> None:
         self.address = HostPort.of(host, port)
         self._names: NamesReactor | None = None
@@ -85,12 +91,19 @@ class TCPBackend(EndpointBackend):
         else:
             self._names = namesReactor(reactor)
             endpoint = HostnameEndpoint(self._names, self.address.host, port, timeout=None)  # type: ignore[arg-type]
-        super().__init__(str(self.address), endpoint, tier=tier, weight=weight, draining=draining)
+        super().__init__(
+            str(self.address), endpoint, tier=tier, weight=weight, draining=draining, proxyProtocol=proxyProtocol
+        )
 
     @property
     def isLookingUp(self) -> bool:
         """See L{INamed}."""
         return self._names is not None and self._names.nameResolver.isLookingUp(self.address.host)
+
+
+def proxyProtocolOf(backend: IBackend) -> str | None:
+    """What a backend wants each of its connections to begin with; see L{IProxyProtocol}."""
+    return backend.proxyProtocol if IProxyProtocol.providedBy(backend) else None
 
 
 @dataclass(frozen=True)
@@ -106,23 +119,28 @@ class Member:
     weight: int
     draining: bool
     isStandby: bool
+    proxyProtocol: str | None = None
 
     @classmethod
     def of(cls, id: str, backend: IBackend) -> Member:
         """
         @raise TypeError: when C{backend} is none.
-        @raise ValueError: when the id or the target is empty, or tier or weight is out of range.
+        @raise ValueError: when the id or the target is empty, tier or weight is out of range, or there is no such
+            version of the PROXY protocol.
         """
         if not IBackend.providedBy(backend):
             raise TypeError(f"backend {id!r} is {backend!r}, which does not provide IBackend")
         isStandby = IStandby.providedBy(backend)
-        member = cls(id, backend.target, backend.tier, backend.weight, backend.draining, isStandby)
+        proxyProtocol = proxyProtocolOf(backend)
+        member = cls(id, backend.target, backend.tier, backend.weight, backend.draining, isStandby, proxyProtocol)
         if not isinstance(id, str) or not id:
             raise ValueError(f"the id {id!r} is not a non-empty string")
         if not isinstance(member.target, str) or not member.target:
             raise ValueError(f"backend {id!r} has the target {member.target!r}, not a non-empty string")
         if member.tier < 0 or member.weight < 1:
             raise ValueError(f"backend {id!r} has tier {member.tier} and weight {member.weight}; at least 0 and 1")
+        if proxyProtocol not in (None, *VERSIONS):
+            raise ValueError(f"backend {id!r} has the proxyProtocol {proxyProtocol!r}, not 'v1', 'v2' or None")
         return member
 
 

@@ -9,7 +9,6 @@ from typing import Any, TypedDict
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime
 
-from tinylb.arrival import Arrival, Reception
 from tinylb.backends import BackendSet
 from tinylb.clock import monotonicClock, release
 from tinylb.dialer import Dialer
@@ -21,6 +20,7 @@ from tinylb.interfaces import IPolicy
 from tinylb.pair import PairRules
 from tinylb.policy import RoundRobin
 from tinylb.pool import Pool
+from tinylb.reception import Reception, Waiting
 from tinylb.relay.engines import Engines
 
 
@@ -92,7 +92,7 @@ class LoadBalancer(Entrance):
         self._deadline: IDelayedCall | None = None
         self._grace: IDelayedCall | None = None
         self._served: Deferred[None] | None = None
-        self._waiting: dict[Arrival, None] = {}
+        self._waiting: dict[Waiting, None] = {}
         self._engines = Engines(reactor, relay)
         reception = Reception(
             dialer=Dialer(
@@ -115,6 +115,7 @@ class LoadBalancer(Entrance):
             waiting=self._waiting,
             refusal=self._refusal,
             unserved=self._countUnserved,
+            patience=dialTimeout,
         )
         super().__init__(reception)
 
@@ -124,13 +125,22 @@ class LoadBalancer(Entrance):
         return self._pool.selection.backends
 
     @property
+    def isReady(self) -> bool:
+        """Whether a backend is usable."""
+        return self._pool.selection.isUsable()
+
+    @property
     def connections(self) -> int:
         """How many pairs there are."""
         return self._registry.connections
 
-    def entrance(self) -> Entrance:
-        """One more factory for clients of this balancer, for a listener whose name they are to bear."""
-        return Entrance(self._reception)
+    def entrance(self, *, proxyProtocol: bool = False) -> Entrance:
+        """
+        One more factory for clients of this balancer, for a listener whose name they are to bear.
+
+        @param proxyProtocol: whether each client begins with a header of the PROXY protocol, which says who it is.
+        """
+        return Entrance(self._reception, proxyProtocol=proxyProtocol)
 
     @property
     def pool(self) -> Pool:
@@ -244,10 +254,13 @@ class LoadBalancer(Entrance):
 
     def _abortAll(self) -> None:
         self._deadline = None
+        self._stopArrivals()  # the grace may end an instant later, and nobody would end what opens in between
         for record in self._registry:
             self._registry.abortPairs(record.target, CloseReason.STOPPING)
 
     def _drained(self, _: None) -> None:
+        if not self._stopping:
+            return  # L{resume} has taken it back
         self._setDeadline(None)
         self._pool.suspend()
         release(self.clock)

@@ -67,6 +67,8 @@ class Transport(StaticProtocol):
 
     def resumeProducing(self) -> None: ...
 
+    def getHost(self) -> IAddress: ...
+
 
 @implementer(IHalfCloseableProtocol, IPushProducer)
 class End(Protocol):
@@ -170,10 +172,16 @@ class End(Protocol):
 
     @property
     def canBeTaken(self) -> bool:
-        """Whether L{take} may be called: it is prepared, has a plain socket, and nothing has come from it yet."""
+        """Whether L{take} may be called: it is prepared, has a plain socket, and its peer has not finished."""
         if isinstance(self.transport, SocketTransport):
             return self.state is EndState.OPEN
-        return self._poller is not None and self.state is EndState.OPEN and not self.count and canTake(self.transport)
+        return self._poller is not None and self.state is EndState.OPEN and canTake(self.transport)
+
+    @property
+    def early(self) -> bytes:
+        """What has come and is being kept: before L{take}, for whoever does that."""
+        owner = self.owner
+        return owner.data if isinstance(owner, Backlog) else b""
 
     def take(self) -> Taken:
         """Take the socket over. The end has no connection any more, and is told nothing."""
@@ -249,6 +257,11 @@ class Backlog:
     _data: tuple[bytes, ...] = ()
     _lost: Failure | None = None
 
+    @property
+    def data(self) -> bytes:
+        """What has come."""
+        return b"".join(self._data)
+
     def connected(self, end: End) -> None:
         """The connection is there."""
 
@@ -284,7 +297,10 @@ class BackendEnds:
     The factory of the ends at backends' connections.
 
     @ivar takesSockets: whether the ends will be taken over, so that their transports need not move bytes.
+    @ivar greets: whether their relay says to the backend whose connection it is; see L{tinylb.proxyheader}.
     """
+
+    greets = True
 
     def __init__(self, takesSockets: bool) -> None:
         self.takesSockets = takesSockets

@@ -6,14 +6,17 @@ from twisted.internet.interfaces import IAddress, IListeningPort
 from twisted.internet.protocol import Factory
 
 from tinylb.acceptor import Acceptor
-from tinylb.arrival import Arrival, Reception
+from tinylb.arrival import Arrival
 from tinylb.ends import End
+from tinylb.introduction import Introduction
+from tinylb.reception import Reception
 
 
 class Entrance(Factory):
     """
     Receives the clients of one listener.
 
+    @param proxyProtocol: whether each of them begins with a header of the PROXY protocol.
     @ivar listener: its address, as clients' events name it; L{None} where nobody has said.
     """
 
@@ -21,8 +24,9 @@ class Entrance(Factory):
 
     listener: str | None = None
 
-    def __init__(self, reception: Reception) -> None:
+    def __init__(self, reception: Reception, *, proxyProtocol: bool = False) -> None:
         self._reception = reception
+        self._owner = Introduction if proxyProtocol else Arrival
 
     def logPrefix(self) -> str:
         """See L{ILoggingContext <twisted.internet.interfaces.ILoggingContext>}: what Twisted says when it listens."""
@@ -30,7 +34,7 @@ class Entrance(Factory):
 
     def buildProtocol(self, addr: IAddress | None) -> End:
         """A client connects. See L{Factory.buildProtocol}."""
-        return End(Arrival(self._reception, addr, self.listener))
+        return End(self._owner(self._reception, addr, self.listener))
 
     def accept(self, port: IListeningPort) -> Acceptor | None:
         """

@@ -54,6 +54,14 @@ class IStandby(IBackend):
     """
 
 
+class IProxyProtocol(IBackend):
+    """A backend that may want to hear for whom a connection is made, by the PROXY protocol. Optional."""
+
+    proxyProtocol: str | None = Attribute(
+        """C{"v1"} or C{"v2"}: each connection begins with such a header. L{None}: it does not. It is read once."""
+    )
+
+
 class IWatcher(Interface):
     """One reader of a value that changes. It is an asynchronous iterator, too."""
 

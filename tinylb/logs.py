@@ -23,7 +23,7 @@ from tinylb.wording import counted, named
 
 _ORDER = list(Verdict)
 # A client that went away, or met a stop, is nobody's trouble.
-_SILENT = frozenset((CloseReason.CLIENT_RESET, CloseReason.STOPPING))
+_SILENT = frozenset((CloseReason.CLIENT_CLOSED, CloseReason.CLIENT_RESET, CloseReason.STOPPING))
 
 
 class Summary:
@@ -113,7 +113,7 @@ class LogObserver:
         }
         told = [f"{what} {_firstOf(which, 20, ', ')}" for what, which in changes.items() if which]
         if not told and event.backends:
-            told = ["tiers, weights or who is draining changed"]
+            told = ["tiers, weights, PROXY protocol or who is draining changed"]
         if not event.backends:
             told.append("nobody can be served")
         size = [counted(len(event.backends), "backend")]

@@ -58,6 +58,8 @@ class Pair:
     """
     Registered under its target from L{open} until both its connections are gone.
 
+    @param address: the client's; C{listener}: where it came in.
+    @param greeting: what the backend hears before anything of the client's.
     @ivar target: where the backend's connection goes.
     @ivar beat: see L{Patrol <tinylb.patrol.Patrol>}, which sets it.
     """
@@ -87,6 +89,7 @@ class Pair:
         backend: End,
         address: IAddress | None,
         listener: str | None,
+        greeting: bytes = b"",
     ) -> None:
         candidate, _, self._attempts, self._dialSeconds = connected
         self.target = candidate.target
@@ -100,7 +103,7 @@ class Pair:
         self.beat: Beat | None = None
         self._firstToClose: CloseReason | None = None
         self._cause: CloseReason | None = None
-        self._relay = rules.engines.join(client, backend, self, rules.clock)
+        self._relay = rules.engines.join(client, backend, self, rules.clock, greeting)
 
     @property
     def bytesIn(self) -> int:

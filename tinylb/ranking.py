@@ -24,10 +24,22 @@ class Candidate:
 
     @ivar isLastResort: whether it is known not to serve: not ready, or dead.
     @ivar isStandby: whether it only stands by; see L{IStandby <tinylb.interfaces.IStandby>}.
+    @ivar proxyProtocol: see L{IProxyProtocol <tinylb.interfaces.IProxyProtocol>}; L{None} where it does not apply.
     @ivar passedOver: see L{tinylb.events.BackendPicked}.
     """
 
-    __slots__ = ("backend", "id", "isLastResort", "isStandby", "passedOver", "record", "target", "tier", "weight")
+    __slots__ = (
+        "backend",
+        "id",
+        "isLastResort",
+        "isStandby",
+        "passedOver",
+        "proxyProtocol",
+        "record",
+        "target",
+        "tier",
+        "weight",
+    )
 
     def __init__(
         self, member: Member, backend: IBackend, record: Record, isLastResort: bool, passedOver: Reasons
@@ -37,6 +49,7 @@ class Candidate:
         self.tier = member.tier
         self.weight = member.weight
         self.isStandby = member.isStandby
+        self.proxyProtocol = member.proxyProtocol
         self.backend = backend
         self.record = record
         self.isLastResort = isLastResort

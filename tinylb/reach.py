@@ -7,6 +7,8 @@ from twisted.internet.interfaces import IAddress, IProtocol, IProtocolFactory, I
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from tinylb.backends import proxyProtocolOf
+from tinylb.greeting import greet
 from tinylb.interfaces import IBackend, INamed
 from tinylb.transports import abandon
 
@@ -14,7 +16,8 @@ from tinylb.transports import abandon
 @implementer(IStreamClientEndpoint)
 class Reach:
     """
-    A client endpoint that connects as clients' connections do, and remembers how far it came.
+    A client endpoint that connects as clients' connections do, and remembers how far it came. To a backend that wants
+    to hear who connects, it says that this is nobody's connection but its own.
 
     @ivar isConnected: whether there was a connection, though nothing may have come over it.
     @ivar failure: why there was none.
@@ -48,8 +51,11 @@ class Reach:
         if self._isOver:
             return None
         self.isConnected = True
-        self._protocol = factory.buildProtocol(address)
-        return self._protocol
+        protocol = self._protocol = factory.buildProtocol(address)
+        version = proxyProtocolOf(self._backend)
+        if version is not None and protocol is not None:
+            greet(protocol, version)
+        return protocol
 
     def finish(self) -> None:
         """The check is over. It may be parting from its peer still."""

@@ -20,6 +20,7 @@ from tinylb.backends import BackendSet
 from tinylb.balancer import BalancerOptions, LoadBalancer
 from tinylb.follower import Follower
 from tinylb.interfaces import IProvider, IRefreshable
+from tinylb.introduced import unwrapped
 from tinylb.listeners import Listeners
 from tinylb.outcome import Outcome
 from tinylb.ownaddress import OwnAddresses
@@ -59,13 +60,15 @@ class LoadBalancerService(Service):
         **options: Unpack[BalancerOptions],
     ) -> None:
         self.balancer = LoadBalancer(reactor, **options)
-        self._endpoints = [endpoint] if IStreamServerEndpoint.providedBy(endpoint) else list(endpoint)
+        given = [endpoint] if IStreamServerEndpoint.providedBy(endpoint) else endpoint
+        unwrapping = [unwrapped(each) for each in given]
+        self._endpoints = [each for each, _ in unwrapping]
         self._drain = drain
         self._grace = grace
         self._state = State.STOPPED
         self._leftOut: dict[str, str] = {}
         self._published: BackendSet | None = None
-        self._entrances = [self.balancer.entrance() for _ in self._endpoints]
+        self._entrances = [self.balancer.entrance(proxyProtocol=isWrapped) for _, isWrapped in unwrapping]
         self._listeners = self._newListeners()
         self._ready = Outcome()
         self._follower = Follower(self.balancer.clock, provider, self._take)

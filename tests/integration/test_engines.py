@@ -77,7 +77,7 @@ BACKENDS: dict[str, Callable[[Address, Files], IBackend]] = {
     "tls": _tls,
 }
 
-NOT_PLAIN = {"tls", "haproxy"}
+NOT_PLAIN = {"tls"}
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IListeningPort, IProtocolFactory
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamServerEndpoint
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -54,7 +54,7 @@ class ServiceTestCase(SynchronousTestCase):
         self.provider = WatchedProvider()
         self.endpoint = MemoryEndpoint(self.clock)
 
-    def service(self, *endpoints: MemoryEndpoint, **options: Any) -> LoadBalancerService:
+    def service(self, *endpoints: IStreamServerEndpoint, **options: Any) -> LoadBalancerService:
         """A service on these endpoints, or on the usual one."""
         service = LoadBalancerService(
             list(endpoints) or self.endpoint, self.provider, reactor=self.clock, random=lambda: 0.0, **options
@@ -64,7 +64,7 @@ class ServiceTestCase(SynchronousTestCase):
         self.addCleanup(self.end, service)
         return service
 
-    def started(self, *endpoints: MemoryEndpoint, **options: Any) -> LoadBalancerService:
+    def started(self, *endpoints: IStreamServerEndpoint, **options: Any) -> LoadBalancerService:
         """A service that has been started."""
         service = self.service(*endpoints, **options)
         service.startService()

@@ -45,6 +45,19 @@ class ValidTests(SynchronousTestCase):
         entry = parse({"local": {"endpoint": "unix:/run/apiserver.sock", "tier": 2}})["local"]
         self.assertEqual((entry.address, entry.endpoint, entry.tier), (None, "unix:/run/apiserver.sock", 2))
 
+    def test_proxyProtocol(self) -> None:
+        """Either kind of backend may want a header of the PROXY protocol, of one of two versions; by default none."""
+        entries = parse(
+            {
+                "a": {"address": "192.0.2.13:6443", "proxyProtocol": "v1"},
+                "b": {"endpoint": "unix:/run/b.sock", "proxyProtocol": "v2"},
+                "c": {"address": "192.0.2.13:6443"},
+                "d": "192.0.2.13:6443",
+            }
+        )
+        self.assertEqual([entry.proxyProtocol for entry in entries.values()], ["v1", "v2", None, None])
+        self.assertNotEqual(entries["a"], entries["c"])
+
     def test_list(self) -> None:
         """A list of addresses is short for ids that equal them."""
         entries = parse(["192.0.2.11:6443", "cp-2:6443"])
@@ -171,10 +184,19 @@ class InvalidTests(SynchronousTestCase):
         for weight in weights:
             self.assertWrong({"cp-1": {"address": "x:1", "weight": weight}}, "cp-1", ".weight", "whole number from 1")
 
+    def test_noSuchVersion(self) -> None:
+        """There are two versions of the PROXY protocol, and no other way to say which."""
+        versions: list[Any] = ["v3", "V1", "1", "", 1, True, None, ["v1"]]
+        for version in versions:
+            value = {"address": "x:1", "proxyProtocol": version}
+            self.assertWrong({"cp-1": value}, "cp-1", ".proxyProtocol", '"v1" or "v2"')
+
     def test_unknownKey(self) -> None:
         """An unknown key is refused by name, with those that are known."""
         value = {"address": "x:1", "wieght": 2}
-        self.assertWrong({"cp-1": value}, "cp-1", "wieght", '"address"', '"endpoint"', '"tier"', '"weight"')
+        self.assertWrong(
+            {"cp-1": value}, "cp-1", "wieght", '"address"', '"endpoint"', '"tier"', '"weight"', '"proxyProtocol"'
+        )
 
     def test_duplicateKeys(self) -> None:
         """A key stands once in its object, whatever its values are."""

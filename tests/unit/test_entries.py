@@ -10,6 +10,7 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
 from tinylb import BackendSet, EndpointBackend, TCPBackend
+from tinylb.backends import proxyProtocolOf
 from tinylb.interfaces import IBackend
 from tinylb.providers.backendsfile import InvalidBackends, parseBackends
 from tinylb.providers.entries import backendOf, written
@@ -46,6 +47,13 @@ class ReadTests(EntryCase):
         """Anything else is what its description says, which is also its target."""
         backend = self.read({"endpoint": "unix:/run/a.sock", "tier": 2, "weight": 3})
         self.assertEqual((backend.target, backend.tier, backend.weight), ("unix:/run/a.sock", 2, 3))
+
+    def test_proxyProtocol(self) -> None:
+        """Both kinds want the header that the file says, or none."""
+        for said in ({"address": "192.0.2.1:1"}, {"endpoint": "unix:/run/a.sock"}):
+            for version in ("v1", "v2"):
+                self.assertEqual(proxyProtocolOf(self.read({**said, "proxyProtocol": version})), version)
+            self.assertIsNone(proxyProtocolOf(self.read(said)))
 
     def test_sameTarget(self) -> None:
         """A plain TCP endpoint leads to the same target as the address in it, however it is spelled."""
@@ -110,7 +118,13 @@ class WriteTests(EntryCase):
 
     def test_andBack(self) -> None:
         """What is written is read as the same."""
-        for said in ("192.0.2.1:1", {"endpoint": "unix:/a", "tier": 1, "weight": 2}, "[fe80::1%eth0]:80"):
+        for said in (
+            "192.0.2.1:1",
+            {"endpoint": "unix:/a", "tier": 1, "weight": 2},
+            "[fe80::1%eth0]:80",
+            {"address": "192.0.2.1:1", "proxyProtocol": "v1"},
+            {"endpoint": "unix:/a", "proxyProtocol": "v2"},
+        ):
             backend = self.read(said)
             again = self.read(self.write(backend))
             self.assertEqual(BackendSet({"a": again}).members, BackendSet({"a": backend}).members)

@@ -11,6 +11,7 @@ from tests.unit.rigs import HandBackend
 from tinylb import BackendSet
 from tinylb.interfaces import IDescribed, INamed, IProvider, IStandby
 from tinylb.providers.layered import LayeredProvider
+from tinylb.testing import MemoryBackend
 
 
 @implementer(INamed)
@@ -148,6 +149,12 @@ class StandbyTests(LayeredCase):
         standby = self.published[-1]["f"]
         verifyObject(IStandby, standby)
         self.assertEqual((standby.target, standby.weight, standby.draining), ("x", 5, True))
+
+    def test_proxyProtocol(self) -> None:
+        """It wants the header that it wanted before, or none."""
+        announced = MemoryBackend(self.clock, "x", proxyProtocol="v2")
+        self.follow({"f": announced, "g": self.backend("y")})
+        self.assertEqual([member.proxyProtocol for member in self.published[-1].members], ["v2", None])
 
     def test_connects(self) -> None:
         """A connection to it is a connection to what it was made of, and can be cancelled as one."""

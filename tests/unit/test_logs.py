@@ -90,10 +90,13 @@ class SetLineTests(LogTestCase):
         self.assertEqual(self.lines, [])
 
     def test_weights(self) -> None:
-        """A set that differs in nothing but weights or tiers says so."""
+        """A set that differs in nothing but how its targets are used says so."""
         kit = self.quietly("a")
-        kit.balancer.replaceBackends(BackendSet({"a": MemoryBackend(kit.clock, "a", weight=2)}))
-        self.assertEqual(self.lines, ["info: Backend set 2: 1 backend; tiers, weights or who is draining changed"])
+        for revision, difference in ((2, {"weight": 2}), (3, {"proxyProtocol": "v2"})):
+            kit.balancer.replaceBackends(BackendSet({"a": MemoryBackend(kit.clock, "a", **difference)}))
+            said = "tiers, weights, PROXY protocol or who is draining changed"
+            self.assertEqual(self.lines, [f"info: Backend set {revision}: 1 backend; {said}"])
+            self.lines.clear()
 
     def test_verdict(self) -> None:
         """A verdict is logged with its cause and what it ended."""

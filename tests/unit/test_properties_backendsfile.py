@@ -21,17 +21,21 @@ hosts = st.sampled_from(["192.0.2.11", "[2001:db8::12]", "[2001:DB8:0::12]", "cp
 ports = st.integers(1, 65535).map(str)
 addresses = st.builds("{}:{}".format, hosts, ports)
 endpoints = st.sampled_from(["unix:/run/api.sock", "tcp:192.0.2.11:80", "tcp:host=cp-1:port=80", "unix:/x:timeout=3"])
-numbers = {"tier": st.integers(0, 9), "weight": st.integers(1, 9)}
+extras = {
+    "tier": st.integers(0, 9),
+    "weight": st.integers(1, 9),
+    "proxyProtocol": st.sampled_from(["v1", "v2"]),
+}
 printable = st.text(min_size=1, max_size=20).filter(str.isprintable)
 validValues = (
     addresses
-    | st.fixed_dictionaries({"address": addresses}, optional=numbers)
-    | st.fixed_dictionaries({"endpoint": endpoints}, optional=numbers)
+    | st.fixed_dictionaries({"address": addresses}, optional=extras)
+    | st.fixed_dictionaries({"endpoint": endpoints}, optional=extras)
 )
 validBackends = st.dictionaries(printable, validValues, max_size=5) | st.lists(addresses, max_size=5, unique=True)
 
 # Anything, but often with the words of the real thing, so that it gets as far as possible.
-words = st.sampled_from(["backends", "address", "endpoint", "tier", "weight", "cp-1"])
+words = st.sampled_from(["backends", "address", "endpoint", "tier", "weight", "proxyProtocol", "cp-1"])
 scalars = (
     st.none()
     | st.booleans()

@@ -25,17 +25,23 @@ SOURCE = "dns cp.example:6443"
 ids = st.text(st.characters(categories=["L", "M", "N", "P", "S"]), min_size=1, max_size=20)
 literals = st.one_of(st.ip_addresses(v=4), st.ip_addresses(v=6)).map(str)
 names = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?\.[a-z]{2,8}", fullmatch=True)
-numbers = {"tier": st.integers(0, 10**9), "weight": st.integers(1, 10**9)}
-tcp = st.builds(TCPBackend, st.just(REACTOR), literals | names, st.integers(1, 65535), **numbers)
+extras = {
+    "tier": st.integers(0, 10**9),
+    "weight": st.integers(1, 10**9),
+    "proxyProtocol": st.sampled_from([None, "v1", "v2"]),
+}
+tcp = st.builds(TCPBackend, st.just(REACTOR), literals | names, st.integers(1, 65535), **extras)
 
 
-def _endpoint(path: str, tier: int, weight: int) -> EndpointBackend:
+def _endpoint(path: str, tier: int, weight: int, proxyProtocol: str | None) -> EndpointBackend:
     description = f"unix:{path}"
     endpoint = clientFromString(REACTOR, description)
-    return EndpointBackend(description, endpoint, tier=tier, weight=weight, description=description)
+    return EndpointBackend(
+        description, endpoint, tier=tier, weight=weight, description=description, proxyProtocol=proxyProtocol
+    )
 
 
-unix = st.builds(_endpoint, st.from_regex(r"/[a-z/]{1,20}", fullmatch=True), **numbers)
+unix = st.builds(_endpoint, st.from_regex(r"/[a-z/]{1,20}", fullmatch=True), **extras)
 backendSets = st.dictionaries(ids, tcp | unix, min_size=1, max_size=8).map(BackendSet)
 
 

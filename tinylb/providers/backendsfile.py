@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tinylb.addresses import HostPort, InvalidAddress, quote
+from tinylb.proxyheader import VERSIONS
 
 EXAMPLE = '{"backends": {"cp-1": "192.0.2.11:6443"}}'
 
@@ -23,6 +24,7 @@ class Entry:
     @ivar address: where it is, for TCP.
     @ivar endpoint: the description of a Twisted client endpoint.
     @ivar path: where in the file it stands.
+    @ivar proxyProtocol: see L{IProxyProtocol <tinylb.interfaces.IProxyProtocol>}.
     """
 
     address: HostPort | None
@@ -30,6 +32,7 @@ class Entry:
     tier: int
     weight: int
     path: str = field(compare=False)
+    proxyProtocol: str | None = None
 
 
 def parseBackends(content: bytes) -> dict[str, Entry]:
@@ -110,22 +113,23 @@ def _entry(path: str, value: Any) -> Entry:
         return Entry(_address(path, value), None, 0, 1, path)
     if not isinstance(value, dict):
         raise _wrong(path, f"is {_kind(value)}", 'an address such as "192.0.2.11:6443", or an object')
-    _onlyKeys(path, value, ("address", "endpoint", "tier", "weight"))
+    _onlyKeys(path, value, ("address", "endpoint", "tier", "weight", "proxyProtocol"))
     if ("address" in value) == ("endpoint" in value):
         both = "both" if "address" in value else "neither"
         raise _wrong(path, f'has {both} of "address" and "endpoint"', "one of them")
     tier = _whole(path, value, "tier", 0)
     weight = _whole(path, value, "weight", 1)
+    proxyProtocol = _proxyProtocol(path, value)
     if "endpoint" in value:
         endpoint = value["endpoint"]
         if not isinstance(endpoint, str) or not endpoint or not endpoint.isprintable():
             raise _wrong(
                 f"{path}.endpoint", f"is {_kind(endpoint)}", 'a printable client endpoint such as "unix:/run/api.sock"'
             )
-        return Entry(None, endpoint, tier, weight, path)
+        return Entry(None, endpoint, tier, weight, path, proxyProtocol)
     if not isinstance(value["address"], str):
         raise _wrong(f"{path}.address", f"is {_kind(value['address'])}", 'an address such as "192.0.2.11:6443"')
-    return Entry(_address(f"{path}.address", value["address"]), None, tier, weight, path)
+    return Entry(_address(f"{path}.address", value["address"]), None, tier, weight, path, proxyProtocol)
 
 
 def _address(path: str, text: str) -> HostPort:
@@ -140,6 +144,15 @@ def _whole(path: str, value: dict[str, Any], key: str, least: int) -> int:
     if isinstance(number, bool) or not isinstance(number, int) or number < least:
         raise _wrong(f"{path}.{key}", f"is {quote(number)}", f"a whole number from {least}")
     return number
+
+
+def _proxyProtocol(path: str, value: dict[str, Any]) -> str | None:
+    if "proxyProtocol" not in value:
+        return None
+    version = value["proxyProtocol"]
+    if not isinstance(version, str) or version not in VERSIONS:
+        raise _wrong(f"{path}.proxyProtocol", f"is {quote(version)}", " or ".join(map(json.dumps, VERSIONS)))
+    return version
 
 
 def _onlyKeys(path: str, value: dict[str, Any], known: tuple[str, ...]) -> None:

@@ -20,7 +20,14 @@ def backendOf(reactor: Any, entry: Entry) -> IBackend:
     @raise InvalidBackends: when its endpoint is none.
     """
     if entry.address is not None:
-        return TCPBackend(reactor, entry.address.host, entry.address.port, tier=entry.tier, weight=entry.weight)
+        return TCPBackend(
+            reactor,
+            entry.address.host,
+            entry.address.port,
+            tier=entry.tier,
+            weight=entry.weight,
+            proxyProtocol=entry.proxyProtocol,
+        )
     description = entry.endpoint or ""
     try:
         endpoint = endpoints.clientFromString(reactor, description)
@@ -30,7 +37,14 @@ def backendOf(reactor: Any, entry: Entry) -> IBackend:
             f"{entry.path}.endpoint: {quote(description)} is no client endpoint ({quote(str(error))}); "
             'expected: for example "unix:/run/api.sock"'
         ) from None
-    return EndpointBackend(target, endpoint, tier=entry.tier, weight=entry.weight, description=description)
+    return EndpointBackend(
+        target,
+        endpoint,
+        tier=entry.tier,
+        weight=entry.weight,
+        description=description,
+        proxyProtocol=entry.proxyProtocol,
+    )
 
 
 def written(member: Member, backend: IBackend) -> dict[str, Any] | None:
@@ -46,6 +60,8 @@ def written(member: Member, backend: IBackend) -> dict[str, Any] | None:
         said = {"endpoint": backend.description}
     else:
         return None
+    if member.proxyProtocol is not None:
+        said["proxyProtocol"] = member.proxyProtocol
     return {**said, "tier": member.tier, "weight": member.weight}
 
 

@@ -14,7 +14,16 @@ from zope.interface import implementer
 from tinylb.backends import BackendSet, Member
 from tinylb.clock import monotonicClock, release
 from tinylb.follower import Follower
-from tinylb.interfaces import IBackend, IDescribed, IExpecting, INamed, IProvider, IRefreshable, IStandby
+from tinylb.interfaces import (
+    IBackend,
+    IDescribed,
+    IExpecting,
+    INamed,
+    IProvider,
+    IProxyProtocol,
+    IRefreshable,
+    IStandby,
+)
 from tinylb.providers.state import StateFile
 from tinylb.value import Value, Watcher
 from tinylb.wording import counted
@@ -136,7 +145,7 @@ def _free(id: str, taken: dict[str, IBackend]) -> str:
     return id
 
 
-@implementer(IStandby)
+@implementer(IStandby, IProxyProtocol)
 class _Standby:
     """A backend as it was, but for its tier, and that it stands by."""
 
@@ -145,6 +154,7 @@ class _Standby:
         self.tier = tier + member.tier
         self.weight = member.weight
         self.draining = member.draining
+        self.proxyProtocol = member.proxyProtocol
         self._backend = backend
 
     def connect(self, factory: IProtocolFactory) -> Deferred[IProtocol]:

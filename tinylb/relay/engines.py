@@ -13,6 +13,7 @@ from tinylb.relay.interface import Relay, Relayed
 from tinylb.relay.kernel import KernelRelay
 from tinylb.relay.stream import StreamRelay
 from tinylb.relay.workshop import workshopOf
+from tinylb.transports import SocketTransport
 
 _ENDS = BackendEnds(takesSockets=False)
 _SOCKET_ENDS = BackendEnds(takesSockets=True)
@@ -52,12 +53,28 @@ class Engines:
         """
         return _ENDS if self._shop is None or not client.canBeTaken else _SOCKET_ENDS
 
-    def join(self, client: End, backend: End, relayed: Relayed, clock: IReactorTime) -> Relay:
-        """The relay between two ends that are prepared."""
+    def open(self, client: End) -> None:
+        """Prepare a client's end, so that it can be read here before it is joined to another."""
+        if isinstance(client.transport, SocketTransport):
+            client.complete(self._reactor)
+        else:
+            client.prepare(self.poller)
+
+    def join(self, client: End, backend: End, relayed: Relayed, clock: IReactorTime, greeting: bytes) -> Relay:
+        """
+        The relay between two ends that are prepared.
+
+        @param greeting: what the backend hears before anything of the client's.
+        """
         if self._shop is not None and client.canBeTaken and backend.canBeTaken:
-            return KernelRelay(self._shop, client.take(), backend.take(), relayed, clock)
+            isEarly = greeting or client.count or backend.count
+            early = (client.early, backend.early) if isEarly else None
+            relay = KernelRelay(self._shop, client.take(), backend.take(), relayed, clock)
+            if early is not None:
+                relay.load(greeting, *early)
+            return relay
         client.complete(self._reactor)
-        return StreamRelay(client, backend, relayed, clock)
+        return StreamRelay(client, backend, relayed, clock, greeting)
 
     def release(self) -> None:
         """Give back what nobody uses."""

@@ -51,6 +51,15 @@ class KernelRelay:
         """Bytes received from the backend so far."""
         return self._backend.count
 
+    def load(self, greeting: bytes, fromClient: bytes, fromBackend: bytes) -> None:
+        """
+        What is on its way already, before L{start}.
+
+        @param greeting: for the backend, before what the client has sent; nobody counts it.
+        """
+        self._client.load(greeting + fromClient, len(fromClient))
+        self._backend.load(fromBackend, len(fromBackend))
+
     def start(self) -> None:
         """Begin."""
         if self.isAborting:
@@ -59,6 +68,8 @@ class KernelRelay:
         for wire in wires:
             self.shop.poller.hand(wire.fd, wire)
         for wire in wires:
+            if wire.held is not None and wire.state is not _LOST:
+                wire.flush()
             if wire.news and wire.state is _OPEN:
                 wire.ready(wire.news)
 

@@ -14,12 +14,15 @@ from tinylb.relay.interface import Relayed, Side
 class StreamRelay:
     """
     See L{Relay <tinylb.relay.interface.Relay>}. Each end's transport pauses the other end while its buffer is full.
+
+    @param greeting: what the backend hears before anything of the client's; nobody counts it.
     """
 
-    def __init__(self, client: End, backend: End, relayed: Relayed, clock: IReactorTime) -> None:
+    def __init__(self, client: End, backend: End, relayed: Relayed, clock: IReactorTime, greeting: bytes) -> None:
         self._client = client
         self._backend = backend
         self._relayed = relayed
+        self._greeting = greeting
         self._seconds = clock.seconds
         self.active = clock.seconds()
         self.isAborting = False
@@ -39,6 +42,8 @@ class StreamRelay:
         self._client.paused = self._backend.paused = False
         self._backend.transport.registerProducer(self._client, True)
         self._client.transport.registerProducer(self._backend, True)
+        if self._greeting:
+            self._backend.transport.write(self._greeting)
         self._client.handOver(self)
         self._backend.handOver(self)
         for end in (self._client, self._backend):

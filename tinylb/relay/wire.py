@@ -167,6 +167,16 @@ class Wire:
         elif events & FAILED and self.state is not _LOST:
             self._checkError()
 
+    def load(self, data: bytes, count: int) -> None:
+        """
+        Before anything is received: hold what the other socket is to have first.
+
+        @param count: how much of it was received from this one.
+        """
+        self.count = count
+        if data:
+            self.held = memoryview(data)
+
     def flush(self) -> None:
         """The other socket may take more: give it what is held, and go on."""
         held = self.held

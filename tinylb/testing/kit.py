@@ -22,7 +22,7 @@ from zope.interface import implementer
 from tinylb.backends import BackendSet
 from tinylb.balancer import LoadBalancer
 from tinylb.events import Event
-from tinylb.interfaces import IBackend, IObserver
+from tinylb.interfaces import IObserver, IProxyProtocol
 from tinylb.testing.memory import join
 from tinylb.testing.peer import MemoryPeer
 from tinylb.value import Value
@@ -36,7 +36,7 @@ class Behaviour(Enum):
     HANGS = "hangs"
 
 
-@implementer(IBackend)
+@implementer(IProxyProtocol)
 class MemoryBackend:
     """
     A backend that connects, refuses, hangs or vanishes on command.
@@ -56,11 +56,13 @@ class MemoryBackend:
         tier: int = 0,
         weight: int = 1,
         draining: bool = False,
+        proxyProtocol: str | None = None,
     ) -> None:
         self.target = target
         self.tier = tier
         self.weight = weight
         self.draining = draining
+        self.proxyProtocol = proxyProtocol
         self.behaviour = behaviour
         self.attempts = 0
         self.connections: list[MemoryPeer] = []
@@ -171,7 +173,7 @@ class MemoryEndpoint:
         client = MemoryPeer()
         protocol = self.factory.buildProtocol(IPv4Address("TCP", "127.0.0.1", 50000))
         assert protocol is not None
-        join(self._clock, client, protocol, self.port)
+        join(self._clock, protocol, client, self.port)
         self._clock.advance(0)
         return client
 

@@ -1,0 +1,22 @@
+"""Our own connections to backends that want to hear who connects, before anything else."""
+
+from __future__ import annotations
+
+from twisted.internet.interfaces import IProtocol, ITransport
+
+from tinylb.proxyheader import ownHeader
+
+
+def greet(protocol: IProtocol, version: str) -> None:
+    """
+    Let the connection that a protocol is about to get begin with a header of the PROXY protocol.
+
+    @param version: of L{VERSIONS <tinylb.proxyheader.VERSIONS>}.
+    """
+
+    def makeConnection(transport: ITransport) -> None:
+        del protocol.makeConnection  # what is left is the protocol's own
+        transport.write(ownHeader(version, transport.getHost(), transport.getPeer()))
+        protocol.makeConnection(transport)
+
+    protocol.makeConnection = makeConnection  # type: ignore[method-assign]

@@ -1,0 +1,74 @@
+"""A client that is a proxy, and first has to say for whom it has come."""
+
+from __future__ import annotations
+
+from twisted.internet.interfaces import IAddress, IDelayedCall
+
+from tinylb.arrival import Arrival
+from tinylb.ends import End
+from tinylb.events import CloseReason
+from tinylb.failures import DialError
+from tinylb.proxyheader import Header, InvalidHeader, read
+from tinylb.reception import Reception, Waiting
+
+
+class Introduction(Waiting):
+    """
+    Owns a client's end until a header of the PROXY protocol has come, however it is cut; then there is an L{Arrival},
+    of the client that the header names. Whoever says something else, or nothing for too long, is reset.
+
+    @param address: the proxy's.
+    """
+
+    def __init__(self, reception: Reception, address: IAddress | None, listener: str | None) -> None:
+        super().__init__(reception, address, listener)
+        self._heard = bytearray()
+        self._deadline: IDelayedCall | None = None
+
+    def connected(self, end: End) -> None:
+        """The proxy is here: hear it."""
+        if self._enter(end):
+            rules = self._reception.rules
+            self._deadline = rules.clock.callLater(self._reception.patience, self._tooLate)
+            rules.engines.open(end)
+            end.resumeProducing()
+
+    def received(self, end: End, data: bytes) -> None:
+        """It says something."""
+        self._heard += data
+        try:
+            found = read(self._heard)
+        except InvalidHeader as error:
+            self._turnAway(CloseReason.DIAL_FAILED, str(error))
+            return
+        if found is not None:
+            self._introduced(end, found)
+
+    def finished(self, end: End) -> None:
+        """It has said all. Nothing at all is what those say who only look whether we are here."""
+        if self._heard:
+            self._turnAway(CloseReason.DIAL_FAILED, "incomplete PROXY header")
+        else:
+            self._cancel(CloseReason.CLIENT_CLOSED)
+
+    def _introduced(self, end: End, found: Header) -> None:
+        rest = bytes(self._heard[found.length :])
+        end.count = len(rest)
+        self._over()
+        arrival = Arrival(self._reception, found.source or self._address, self._listener, found.destination)
+        arrival.introduced(end, rest, self._since)
+
+    def _tooLate(self) -> None:
+        self._deadline = None
+        self._turnAway(CloseReason.DIAL_TIMEOUT, f"no PROXY header within {self._reception.patience:g} s")
+
+    def _turnAway(self, reason: CloseReason, why: str) -> None:
+        """The specification wants this to be seen by whoever is wrong, and soon."""
+        self._over()
+        self._refuse(reason, DialError((why,), 0), isAbrupt=True)
+
+    def _over(self) -> None:
+        super()._over()
+        deadline, self._deadline = self._deadline, None
+        if deadline is not None:
+            deadline.cancel()
