@@ -6,6 +6,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable
 from json.encoder import encode_basestring_ascii as quoted
+from math import floor, inf
 from typing import Any
 
 from twisted.application.service import Service
@@ -38,7 +39,7 @@ PATIENCE = 1.0
 """Seconds that a stop waits for the last lines."""
 
 REPORT = 10.0
-"""Seconds between reports of lines that were dropped."""
+"""Seconds between reports of lines that were dropped, and between news that all is well again."""
 
 
 @implementer(ISelectiveObserver, IRefreshable)
@@ -55,7 +56,7 @@ class AccessLog(Service):
     @param inThread: calls a function in a thread; its L{Deferred} fires when that has returned.
     @param now: tells the time of day, in seconds since the epoch.
     @ivar written: how many lines were written.
-    @ivar dropped: how many were not.
+    @ivar dropped: how many were not, or not before the end of L{stopService}.
     @raise OSError: when the file cannot be opened.
     """
 
@@ -80,15 +81,16 @@ class AccessLog(Service):
         self._now = now
         self._dropped = Summary(self._clock, REPORT, self._report)
         self._isFailing = False
+        self._wasWellAt = -inf
         self._trouble: str | None = None
         # Lines are made of them many at a time: in a loop that takes half as long as one by one between other things.
         self._waiting: deque[tuple[float, PairClosed]] = deque()
         self._flushing: IDelayedCall | None = None
-        self._isWriting = False
+        self._inHand: list[str] | None = None
         self._mustReopen = False
         self._whenWritten: Deferred[None] | None = None
         self._who: dict[tuple[str | None, str, str], str] = {}
-        self._second = (0, "")
+        self._second = (-1, "")
 
     def observe(self, event: Event) -> None:
         """See L{IObserver.observe <tinylb.interfaces.IObserver.observe>}."""
@@ -97,7 +99,7 @@ class AccessLog(Service):
                 self._drop(1, "they come faster than they can be written")
                 return
             self._waiting.append((self._now(), event))
-            if self._flushing is None and not self._isWriting:
+            if self._flushing is None and self._inHand is None:
                 self._flushing = self._clock.callLater(TOGETHER, self._flush)
 
     def refresh(self) -> None:
@@ -109,7 +111,8 @@ class AccessLog(Service):
         """
         Write what there is.
 
-        @return: a L{Deferred} that fires when that is done, after a second at the latest.
+        @return: a L{Deferred} that fires when that is done, after a second at the latest; what is not written by then
+            is dropped.
         """
         Service.stopService(self)
         stopped = self._whenWritten = Deferred()
@@ -142,7 +145,7 @@ class AccessLog(Service):
 
     def _moment(self, seconds: float) -> str:
         """In ISO 8601, UTC; as L{timestamp <tinylb.wording.timestamp>} has it."""
-        whole = int(seconds)
+        whole = floor(seconds)
         if whole != self._second[0]:
             self._second = whole, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole))
         return f"{self._second[1]}.{int((seconds - whole) * 1000):03d}+00:00"
@@ -151,60 +154,80 @@ class AccessLog(Service):
         flushing, self._flushing = self._flushing, None
         if flushing is not None and flushing.active():
             flushing.cancel()
-        if self._isWriting or not (self._waiting or self._mustReopen):
+        if self._inHand is not None or not (self._waiting or self._mustReopen):
             return
-        self._isWriting = True
         waiting = self._waiting
         lines = [self._line(*waiting.popleft()) for _ in range(min(len(waiting), AT_ONCE))]
+        self._inHand = lines
         mustReopen, self._mustReopen = self._mustReopen, False
         writing = maybeDeferred(self._inThread, lambda: _write(self._file, mustReopen, "".join(lines).encode()))
-        writing.addCallbacks(self._wrote, self._failed, callbackArgs=(len(lines),), errbackArgs=(len(lines),))
+        writing.addBoth(self._ended, lines)
 
-    def _wrote(self, trouble: str | None, lines: int) -> None:
-        self.written += lines
-        if trouble is not None and trouble != self._trouble:
-            self._log.error(
-                "Access log {path} cannot be opened: {why}; it is written to where it was moved",
-                path=self._file.path,
-                why=trouble,
-            )
-        elif lines and trouble is None and (self._isFailing or self._trouble is not None):
-            self._isFailing = False
-            self._log.info("Access log {path} is written again", path=self._file.path)
-        self._trouble = trouble
-        self._goOn()
-
-    def _failed(self, failure: Failure, lines: int) -> None:
-        error = failure.value
-        lost = error.lines if isinstance(error, Unwritten) else lines
-        self.written += lines - lost
-        self._isFailing = True
-        self._drop(lost, failure.getErrorMessage())
-        self._goOn()
-
-    def _goOn(self) -> None:
-        self._isWriting = False
+    def _ended(self, result: str | Failure | None, lines: list[str]) -> None:
+        if lines is not self._inHand:  # given up at a stop
+            return
+        self._inHand = None
+        if isinstance(result, Failure):
+            self._failed(result, len(lines))
+        else:
+            self._wrote(result, len(lines))
         if self._mustReopen or self._whenWritten is not None or len(self._waiting) >= AT_ONCE:
             self._flush()
         elif self._waiting:
             self._flushing = self._clock.callLater(TOGETHER, self._flush)
         self._settle()
 
+    def _wrote(self, trouble: str | None, lines: int) -> None:
+        self.written += lines
+        former, self._trouble = self._trouble, trouble
+        if trouble is None:
+            if (lines and self._isFailing) or former is not None:
+                self._isWell()
+        elif trouble != former:
+            self._log.error(
+                "Access log {path} cannot be opened: {why}; it is written to where it was moved",
+                path=self._file.path,
+                why=trouble,
+            )
+
+    def _failed(self, failure: Failure, lines: int) -> None:
+        error = failure.value
+        lost = error.lines if isinstance(error, Unwritten) else lines
+        self.written += lines - lost
+        self._drop(lost, failure.getErrorMessage())
+
+    def _isWell(self) -> None:
+        """Told with what it ends, and seldom enough: a disk may be full every other time."""
+        now = self._clock.seconds()
+        if now >= self._wasWellAt + REPORT:
+            self._wasWellAt = now
+            self._isFailing = False
+            self._dropped.flush()
+            self._log.info("Access log {path} is written again", path=self._file.path)
+        else:
+            self._isFailing = True  # so that it is told later
+
     def _settle(self) -> None:
-        if self._whenWritten is not None and not self._isWriting and not self._waiting:
+        if self._whenWritten is not None and self._inHand is None and not self._waiting:
             waiting, self._whenWritten = self._whenWritten, None
             waiting.callback(None)
 
     def _close(self) -> None:
         self._whenWritten = None
+        lost = len(self._waiting) + len(self._inHand or ())
+        if lost:
+            self._waiting.clear()
+            self._drop(lost, "there was no time to write them")
         self._dropped.flush()
         self._dropped.cancel()
-        if not self._isWriting:
+        if self._inHand is None:
             self._file.close()
+        self._inHand = None
         release(self._clock)
 
     def _drop(self, lines: int, why: str) -> None:
         self.dropped += lines
+        self._isFailing = True
         self._dropped.add(why, lines)
 
     def _report(self, counts: Counter[str]) -> None:
@@ -224,5 +247,5 @@ def _write(file: LineFile, mustReopen: bool, lines: bytes) -> str | None:
             file.reopen()
         except OSError as error:
             if not lines:
-                return wordingOf(error)
+                return wordingOf(error) if file.isOpen else None
     return file.append(lines) if lines else None

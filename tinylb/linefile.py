@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
+import select
 import stat
 
 STANDARD_OUTPUT = "-"
+
+PATIENCE = 1.0
+"""Seconds that a reader may take to read something."""
 
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 _NOBODY_READS = frozenset((errno.ENXIO, errno.EPIPE))
@@ -27,7 +31,7 @@ class Unwritten(Exception):
 class LineFile:
     """
     Its methods block. A file that was moved away, or removed, is made anew with the next lines; one that cannot be
-    made anew is written to where it is. A named pipe that nobody reads takes no lines.
+    made anew is written to where it was moved. A named pipe that nobody reads takes no lines.
 
     @param path: of a regular file, a named pipe or a device; C{-} is standard output.
     @ivar path: an absolute one, or C{-}.
@@ -44,6 +48,11 @@ class LineFile:
         except OSError as error:
             if error.errno not in _NOBODY_READS:
                 raise
+
+    @property
+    def isOpen(self) -> bool:
+        """Whether lines would go somewhere. A regular file that has been removed is nowhere."""
+        return self._fd >= 0 and not (self._isRegular and not os.fstat(self._fd).st_nlink)
 
     def reopen(self) -> None:
         """
@@ -70,18 +79,19 @@ class LineFile:
         try:
             self._follow()
         except OSError as error:
-            if self._fd < 0:
+            if not self.isOpen:
                 raise Unwritten(error, lines.count(b"\n")) from None
             trouble = wordingOf(error)
-        rest = memoryview(b"\n" + lines if self._isCut else lines)
+        done = 0
         try:
-            while rest:
-                rest = rest[os.write(self._fd, rest) :]
+            if self._isCut:
+                self._write(b"\n")
                 self._isCut = False
+            while done < len(lines):
+                done += self._write(lines[done : self._endOfPiece(lines, done)])
         except OSError as error:
-            lost = bytes(rest)
-            self._dropCut(lines[: max(0, len(lines) - len(lost))])
-            raise Unwritten(error, lost.count(b"\n")) from None
+            self._dropCut(done - (lines.rfind(b"\n", 0, done) + 1))
+            raise Unwritten(error, lines.count(b"\n", done)) from None
         return trouble
 
     def close(self) -> None:
@@ -103,9 +113,32 @@ class LineFile:
                 if (here.st_dev, here.st_ino) != (there.st_dev, there.st_ino):
                     self.reopen()
 
-    def _dropCut(self, written: bytes) -> None:
-        """The last line may be there in part. Where that cannot be taken back, the next one begins anew."""
-        cut = len(written) - (written.rfind(b"\n") + 1)
+    def _endOfPiece(self, lines: bytes, start: int) -> int:
+        """A pipe takes as much as this at once, or nothing, see pipe(7): its reader never gets half a line."""
+        if self._isRegular:
+            return len(lines)
+        return 1 + (
+            lines.rfind(b"\n", start, start + select.PIPE_BUF)
+            if b"\n" in lines[start : start + select.PIPE_BUF]
+            else lines.index(b"\n", start)
+        )
+
+    def _write(self, piece: bytes) -> int:
+        """A reader that is alive gets the time to read. None is waited for who reads nothing."""
+        try:
+            return os.write(self._fd, piece)
+        except BlockingIOError:
+            poll = select.poll()
+            poll.register(self._fd, select.POLLOUT)
+            poll.poll(PATIENCE * 1000)
+            return os.write(self._fd, piece)
+
+    def _dropCut(self, cut: int) -> None:
+        """
+        The last line may be there in part. Where that cannot be taken back, the next one begins anew.
+
+        @param cut: how much of it there is.
+        """
         if not cut:
             return
         self._isCut = True
@@ -121,4 +154,6 @@ def wordingOf(error: OSError) -> str:
     """What is wrong, for a log line."""
     if error.errno in _NOBODY_READS:
         return "nobody reads from it"
+    if isinstance(error, BlockingIOError):
+        return "it is not read fast enough"
     return (error.strerror or str(error)).lower()

@@ -264,3 +264,26 @@ async def test_nothingHeld(world: World) -> None:
         return [each for each in everything if isinstance(each, (Datagrams, Connection))]
 
     await eventually(lambda: not sockets(), "no sockets")
+
+
+@pytest_twisted.ensureDeferred
+async def test_refresh(world: World) -> None:
+    """Told to look again it asks at once, however long the records hold, and what is said then is in force."""
+    server = world.server()
+    server.publish("api.example 300 A 127.0.0.1")
+    world.configure([server])
+    following = world.follow(DNSProvider, "api.example", 6443)
+    await following.becomes("127.0.0.1:6443")
+    server.publish("api.example 300 A 127.0.0.2")
+    following.provider.refresh()
+    await following.becomes("127.0.0.2:6443")
+    question = "udp api.example A"
+    asked = server.asked(question)
+    for _ in range(1000):
+        following.provider.refresh()
+    await eventually(lambda: server.asked(question) > asked, "it is asked")
+    server.publish("api.example 300 A 127.0.0.3")
+    following.provider.refresh()  # while the answer of before may still be on its way
+    await following.becomes("127.0.0.3:6443")
+    assert server.asked(question) - asked <= 3
+    assert following.error is None

@@ -54,6 +54,46 @@ async def test_stopLetsConnectionsFinish(bench: Bench) -> None:
 
 
 @pytest_twisted.ensureDeferred
+async def test_stopLetsStuckConnectionsFinish(bench: Bench) -> None:
+    """What is stuck both ways when the stop comes loses nothing, if it is read in time (row 16)."""
+    server = bench.add(Server())
+    balanced = await bench.balance(drain=30.0)
+    balanced.publish(a=backend(server))
+    _, client, serving = await bench.joinBy(balanced, server)
+    sent = await client.fill(), await serving.fill()
+    stopping = balanced.service.stopService()
+    client.finish()
+    serving.finish()
+    for end, size in ((client, sent[1]), (serving, sent[0])):
+        received, ending = await end.receiveToEnd()
+        assert (len(received), ending) == (size, Ending.FIN)
+    await stopping
+    closed = await balanced.hearOne(PairClosed)
+    assert (closed.bytesIn, closed.bytesOut) == sent
+    assert closed.reason in (CloseReason.CLIENT_CLOSED, CloseReason.BACKEND_CLOSED)
+
+
+@pytest_twisted.ensureDeferred
+async def test_stopEndsWhatIsStuck(bench: Bench) -> None:
+    """A stop ends connections whose peers read nothing, and half-closed ones, at both ends (row 16)."""
+    server = bench.add(Server())
+    balanced = await bench.balance(drain=0.2)
+    balanced.publish(a=backend(server))
+    _, client, serving = await bench.joinBy(balanced, server)
+    _, half, reply = await bench.joinBy(balanced, server)
+    half.finish()
+    assert await reply.receiveToEnd() == (b"", Ending.FIN)
+    await client.fill()
+    await serving.fill()
+    await balanced.service.stopService()
+    assert (await half.receiveToEnd())[1] is Ending.RESET
+    for end in (client, serving):
+        assert (await end.receiveToEnd())[1] is Ending.RESET
+    assert {closed.reason for closed in await balanced.hear(PairClosed, 2)} == {CloseReason.STOPPING}
+    assert balanced.balancer.describe()["connections"] == 0
+
+
+@pytest_twisted.ensureDeferred
 async def test_accounts(bench: Bench) -> None:
     """Every pair is accounted for, once: who, where to, how much, how long, and why it ended (row 15)."""
     server = bench.add(Server())

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.program.peers import Client, blackHole, parseAddress
-from tests.program.processes import SCRIPTS, run, waitUntil
+from tests.program.daemons import Daemon
+from tests.program.peers import blackHole
+from tests.program.processes import waitUntil
 from tests.program.stage import LOOPBACK, NOISE, Stage
 
 AT_ONCE = 2.0
@@ -77,7 +78,7 @@ def test_drainIsOver(stage: Stage) -> None:
 
 
 def test_stopCancelsDials(stage: Stage) -> None:
-    """Who waits for a backend is not drained, but closed at once."""
+    """Who waits for a backend is not drained, but closed after a moment in which most find one."""
     with blackHole() as hole:
         waiting = dials(hole)
         tinylb = stage.balance("--backend", hole, "--dial-timeout", "60", "--drain", "60")
@@ -86,38 +87,6 @@ def test_stopCancelsDials(stage: Stage) -> None:
         tinylb.signal(signal.SIGTERM)
         assert client.ending() == "closed"
         assert tinylb.ended(AT_ONCE) == 0
-
-
-def test_hangup(stage: Stage) -> None:
-    """It ends when its terminal goes away, as any program in the foreground."""
-    stage.servers("a")
-    tinylb = stage.follow()
-    assert tinylb.stop(signal.SIGHUP) == -signal.SIGHUP
-
-
-class Daemon:
-    """twistd in the background, known by its pid file."""
-
-    def __init__(self, stage: Stage, *arguments: str | Path) -> None:
-        self.pidfile = stage.folder / "lb.pid"
-        self.logfile = stage.folder / "lb.log"
-        files = (f"--pidfile={self.pidfile}", f"--logfile={self.logfile}")
-        self.started = run([SCRIPTS / "twistd", *files, "tinylb", *arguments], stage.folder)
-
-    @property
-    def pid(self) -> int:
-        """The one in its file."""
-        return int(self.pidfile.read_text())
-
-    @property
-    def log(self) -> str:
-        """What it has logged."""
-        return self.logfile.read_text()
-
-    def close(self) -> None:
-        """End it, whatever it does."""
-        if self.pidfile.exists():
-            os.kill(self.pid, signal.SIGKILL)
 
 
 @pytest.fixture
@@ -129,16 +98,9 @@ def daemon(stage: Stage) -> Iterator[Daemon]:
     daemon.close()
 
 
-def connect(stage: Stage, daemon: Daemon) -> Client:
-    """A client of the daemon's."""
-    assert daemon.started.returncode == 0, daemon.started.stderr
-    address = daemon.log.split("Listening on ")[1].split()[0]
-    return stage.client(parseAddress(address))
-
-
 def test_daemon(stage: Stage, daemon: Daemon) -> None:
     """twistd comes back once tinylb listens. A signal to the pid in the file stops it, and the file is removed."""
-    client = connect(stage, daemon)
+    client = stage.client(daemon.address)
     assert daemon.started.stdout == daemon.started.stderr == ""
     assert client.line() == "a"
     client.close()
@@ -159,7 +121,7 @@ def signalled(daemon: Daemon) -> bool:
 
 def test_daemonSecondSignal(stage: Stage, daemon: Daemon) -> None:
     """A daemon that a second signal ends removes its pid file, too: it can be started again."""
-    client = connect(stage, daemon)
+    client = stage.client(daemon.address)
     assert client.line() == "a"
     os.kill(daemon.pid, signal.SIGTERM)
     waitUntil(lambda: "1 connection" in daemon.log, "it stops")

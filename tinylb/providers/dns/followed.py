@@ -87,6 +87,7 @@ class FollowedName(Generic[T]):
         self._heard = heard
         self._backoff = self._wait = FIRST_BACKOFF
         self._next: IDelayedCall | None = None
+        self._isLate = False
         self._era = 0
 
     @property
@@ -109,7 +110,8 @@ class FollowedName(Generic[T]):
             self._schedule(due)
 
     def refresh(self) -> None:
-        """Ask now, if that is not being done."""
+        """Ask now. What is being asked may be answered with what was true before: it is asked once more then."""
+        self._isLate = self.isAsking
         if self._next is not None:
             self._schedule(inf)
             self._backoff = FIRST_BACKOFF
@@ -118,6 +120,7 @@ class FollowedName(Generic[T]):
     def stop(self) -> None:
         """Ask no more. What is known is kept."""
         self._era += 1
+        self._isLate = False
         self._schedule(inf)
         for question in self._questions:
             asking, question.asking = question.asking, None
@@ -166,7 +169,11 @@ class FollowedName(Generic[T]):
             if result.records:
                 question.expires = self._clock.seconds() + min(max(result.lifetime, SHORTEST), LONGEST)
         self._keep()
-        self._schedule(self._due())
+        if self._isLate and not self.isAsking:
+            self._isLate = False
+            self._schedule(self._clock.seconds())
+        else:
+            self._schedule(self._due())
         self._heard()
 
     def _keep(self) -> None:

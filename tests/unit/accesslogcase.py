@@ -1,0 +1,168 @@
+"""An access log in a folder of its own, on a clock and with a thread that the test moves."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.address import IPv4Address
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.unit.loglines import logLines
+from tinylb import CloseReason, PairClosed
+from tinylb.accesslog import TOGETHER, AccessLog
+
+NOW = 1_700_000_000.25
+"""The time of day at which a test begins: 2023-11-14T22:13:20.250Z."""
+
+CLOSED = PairClosed(
+    client=IPv4Address("TCP", "192.0.2.7", 40000),
+    backend="cp-1",
+    target="192.0.2.11:6443",
+    attempts=2,
+    dialSeconds=0.0123456,
+    bytesIn=1234,
+    bytesOut=5678,
+    duration=3.5,
+    reason=CloseReason.CLIENT_CLOSED,
+    listener="127.0.0.1:6443",
+)
+
+
+class HandThread:
+    """
+    A thread that does what it was given when the test says so.
+
+    @ivar jobs: what it was given and has not done.
+    @ivar isWorking: whether it is at work.
+    """
+
+    def __init__(self) -> None:
+        self.jobs: list[tuple[Callable[[], str | None], Deferred[str | None]]] = []
+        self.isWorking = False
+        self.failure: Exception | None = None
+
+    def __call__(self, function: Callable[[], str | None]) -> Deferred[str | None]:
+        """See L{inDaemon <tinylb.daemons.inDaemon>}; with a C{failure} there is no thread to be had."""
+        if self.failure is not None:
+            raise self.failure
+        done: Deferred[str | None] = Deferred()
+        self.jobs.append((function, done))
+        return done
+
+    def work(self, most: int = 1000) -> int:
+        """
+        Do so many jobs, at the most.
+
+        @return: how many there were.
+        """
+        count = 0
+        while self.jobs and count < most:
+            function, done = self.jobs.pop(0)
+            self.isWorking = True
+            try:
+                result = function()
+            except Exception:
+                self.isWorking = False
+                done.errback()
+            else:
+                self.isWorking = False
+                done.callback(result)
+            count += 1
+        return count
+
+
+class Disk:
+    """
+    What stands between a test and the real disk.
+
+    @ivar room: how many bytes may still be written; L{None} for no limit.
+    @ivar mayOpen: whether files can be opened.
+    """
+
+    def __init__(self, test: SynchronousTestCase) -> None:
+        self.room: int | None = None
+        self.mayOpen = True
+        self._write, self._open = os.write, os.open
+        test.patch(os, "write", self.write)
+        test.patch(os, "open", self.open)
+
+    def write(self, fd: int, data: bytes) -> int:
+        """See L{os.write}."""
+        if self.room is not None:
+            if not self.room:
+                raise OSError(28, "No space left on device")
+            data = data[: self.room]
+            self.room -= len(data)
+        return self._write(fd, data)
+
+    def open(self, *arguments: Any, **others: Any) -> int:
+        """See L{os.open}."""
+        if not self.mayOpen:
+            raise PermissionError(13, "Permission denied")
+        return self._open(*arguments, **others)
+
+
+class AccessLogCase(SynchronousTestCase):
+    """The log is at C{path}."""
+
+    def setUp(self) -> None:
+        """An empty folder, and nothing has been logged."""
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+        self.path = self.folder / "access.log"
+        self.clock = Clock()
+        self.thread = HandThread()
+        self.lines = logLines(self)
+
+    def accessLog(self, now: Callable[[], float] | None = None) -> AccessLog:
+        """One that writes; its file is closed with the test."""
+        log = AccessLog(
+            self.clock,
+            str(self.path),
+            inThread=self.thread,
+            now=now or (lambda: NOW + self.clock.seconds()),
+        )
+        self.addCleanup(self.end, log)
+        return log
+
+    def end(self, log: AccessLog) -> None:
+        """Stop it, and see that no timer is left."""
+        stopped = log.stopService()
+        self.thread.work()
+        self.clock.advance(1)
+        self.successResultOf(stopped)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def close(self, log: AccessLog, count: int = 1, **changes: Any) -> None:
+        """So many pairs have ended."""
+        for _ in range(count):
+            log.observe(replace(CLOSED, **changes))
+
+    def write(self) -> None:
+        """Let the time come at which lines are written, and write them."""
+        self.clock.advance(TOGETHER)
+        self.thread.work()
+
+    def texts(self, path: Path | None = None) -> list[str]:
+        """The lines of the file, all of which have an end."""
+        content = (path or self.path).read_text()
+        self.assertTrue(content.endswith("\n") or not content)
+        return content.splitlines()
+
+    def objects(self) -> list[dict[str, Any]]:
+        """What they say."""
+        return [json.loads(text) for text in self.texts()]
+
+    def assertCounted(self, log: AccessLog, written: int, dropped: int) -> None:
+        """So many were written, and are there, and so many were dropped."""
+        self.assertEqual((log.written, log.dropped), (written, dropped))
+        self.assertEqual(len(self.texts()), written)
