@@ -186,7 +186,9 @@ def test_journal(stage: Stage) -> None:
 
 def test_journalCannotStart(stage: Stage) -> None:
     """The line that says why it cannot start is found by its priority, too."""
-    journal = Journal(stage.folder, "--listen", "owl:1", "--backend", "127.0.0.1:1")
-    (line,) = journal.lines()
-    assert journal.ended() == 1
-    assert line.startswith("<2>tinylb: --listen owl:1: ")
+    for listen in ("owl:1", "unix:/nowhere/at/all.sock"):
+        journal = Journal(stage.folder, "--listen", listen, "--backend", "127.0.0.1:1")
+        *before, line = journal.lines()
+        assert journal.ended() == 1
+        assert line.startswith(f"<2>tinylb: --listen {listen}: ")
+        assert all(each.startswith("<6>") for each in before)

@@ -35,15 +35,14 @@ def rows(said: str) -> list[dict[str, str]]:
 
 def test_valid(stage: Stage) -> None:
     """A valid file is printed as a table, with targets as they count: in order of id, tab-separated, status 0."""
-    stage.writeText(
-        '{"backends": {"b": {"address": "[2001:DB8::1]:0443", "tier": 1, "weight": 5}, "a": "B.example:1"}}'
-    )
+    b = {"address": "[2001:DB8::1]:0443", "tier": 1, "weight": 5, "proxyProtocol": "v2"}
+    stage.writeText(json.dumps({"backends": {"b": b, "a": "B.example:1"}}))
     result = check(stage, stage.file)
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout.splitlines()[0] == f"# {stage.file} is valid: 2 backends"
     assert rows(result.stdout) == [
-        {"ID": "a", "TARGET": "b.example:1", "TIER": "0", "WEIGHT": "1"},
-        {"ID": "b", "TARGET": "[2001:db8::1]:443", "TIER": "1", "WEIGHT": "5"},
+        {"ID": "a", "TARGET": "b.example:1", "TIER": "0", "WEIGHT": "1", "PROXY": "-"},
+        {"ID": "b", "TARGET": "[2001:db8::1]:443", "TIER": "1", "WEIGHT": "5", "PROXY": "v2"},
     ]
 
 
@@ -145,7 +144,7 @@ def test_json(stage: Stage) -> None:
     stage.write({"here": stage.server("x"), "refused": f"127.0.0.1:{freePort()}"})
     plain, dialled = (json.loads(check(stage, stage.file, "--json", *more).stdout) for more in ((), ("--dial",)))
     assert (plain["valid"], dialled["valid"]) == (True, True)
-    assert plain["backends"][0].keys() == {"id", "target", "tier", "weight"}
+    assert plain["backends"][0].keys() == {"id", "target", "tier", "weight", "proxyProtocol"}
     assert (dialled["reachable"], [each["result"] for each in dialled["backends"]]) == (1, ["ok", "connection refused"])
     assert all(0 <= each["seconds"] < 5 for each in dialled["backends"])
     stage.writeText("{}")

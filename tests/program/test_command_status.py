@@ -103,6 +103,21 @@ def test_explain(stage: Stage, subject: Subject) -> None:
     assert len(json.loads(subject.ask("explain", "--json", "--latest", "1"))) == 1
 
 
+def test_explainOnATerminal(stage: Stage) -> None:
+    """On a terminal there are as many decisions as it shows at once, and then how many more there are."""
+    decisions = [{"time": "2026-01-01T00:00:00+00:00", "backend": f"b{each}", "what": "added"} for each in range(40)]
+    with closing(WebServer(page(decisions))) as server:
+        with closing(Terminal(*MODULE, "explain", server.url, lines=10)) as terminal:
+            assert terminal.ended() == 0
+        server.answer = page([])
+        with closing(Terminal(*MODULE, "explain", server.url, lines=10)) as quiet:
+            assert quiet.ended() == 0
+    assert re.findall(r"\bb\d+\b", terminal.said) == [f"b{each}" for each in range(7)]
+    assert "and 33 earlier ones; -n 40 shows all" in terminal.said
+    assert terminal.said.count("\r\n") == 9
+    assert "Nothing was decided yet." in quiet.said
+
+
 def test_notReady(stage: Stage, subject: Subject) -> None:
     """When nobody can be served the status is 2, however it is printed."""
     stage.write({})
@@ -161,6 +176,15 @@ def test_hostileState(stage: Stage) -> None:
         with closing(Terminal(*MODULE, "status", server.url, environment={"NO_COLOR": "1"})) as terminal:
             assert terminal.ended() == 0
         assert terminal.said.replace("\r\n", "").isprintable()
+
+
+def test_ascii(stage: Stage) -> None:
+    """Where a name cannot be written there are question marks for it, and no traceback."""
+    with closing(WebServer(page({"ready": True, "backends": [{"id": "m\xfcnchen"}]}))) as server:
+        process = stage.run(*MODULE, "status", server.url, environment={"PYTHONIOENCODING": "ascii"})
+        assert process.ended() == 0
+    assert process.stdout[2].startswith("m?nchen\t")
+    assert process.stderr == []
 
 
 def test_terminal(stage: Stage, subject: Subject) -> None:
@@ -241,7 +265,7 @@ def test_watchLosesIt(stage: Stage, subject: Subject, options: tuple[str, ...], 
 def test_enough(stage: Stage, subject: Subject) -> None:
     """Whoever reads it may leave at any time, and nothing is complained of."""
     for command in ("status {} --watch", "explain {}"):
-        shell = f"{' '.join(MODULE)} {command.format(subject.url)} | head -n 1"
+        shell = f"unset PYTHONUNBUFFERED; {' '.join(MODULE)} {command.format(subject.url)} | head -n 1"
         result = run(["sh", "-c", shell], stage.folder)
         assert (result.returncode, result.stderr) == (0, "")
         assert len(result.stdout.splitlines()) == 1

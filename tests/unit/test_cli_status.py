@@ -153,6 +153,14 @@ class WatchTests(SynchronousTestCase):
         self.assertEqual(rates, ["-", "2000.000"])
         self.assertRegex(lines[6], r"^# \d{4}-\S+ http://127.0.0.1:9090: connection refused$")
 
+    def test_ratesAfterALoss(self) -> None:
+        """Nobody knows what went on meanwhile, or since when: rates begin anew."""
+        sizes = [1000, None, 9000, 9500]
+        answers = [None if each is None else state(backend("a", bytesIn=each)) for each in sizes]
+        lines = ScriptedClient(answers).watch(pipe()).splitlines()
+        column = lines[1].split("\t").index("IN/S")
+        self.assertEqual([line.split("\t")[column] for line in lines if line.startswith("a\t")], ["-", "-", "500.000"])
+
     def pictures(self, answers: list[dict[str, Any] | None], terminal: Terminal) -> list[list[str]]:
         """The pictures that are drawn, each as its lines, and the one that stays in the end."""
         drawn = ScriptedClient(answers).watch(terminal)

@@ -42,6 +42,11 @@ class AlignedTests(SynchronousTestCase):
         self.assertEqual(table.lines(ROWS, Terminal(32))[0], "ID      WHY")
         self.assertEqual(table.lines(ROWS, Terminal(20)), ["ID", "a", "longer"])
 
+    def test_givenBack(self) -> None:
+        """The room that a column leaves is given to those that were cut before."""
+        table = Table(PLAIN.columns, (("WHY", 8), ("OPEN", 0)))
+        self.assertEqual(table.lines(ROWS, Terminal(22)), ["ID      WHY", "a       connection re…", "longer"])
+
     def test_everyWidth(self) -> None:
         """However narrow it is, no line is wider than the terminal."""
         for columns in range(1, 60):

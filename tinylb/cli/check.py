@@ -14,7 +14,7 @@ from tinylb.cli.dialing import Finding, dialAll
 from tinylb.cli.failure import FINE, NOT_ALL_WELL, CommandFailed
 from tinylb.cli.screen import Paint, Screen
 from tinylb.cli.table import Column, Table, wrapped
-from tinylb.cli.units import exact
+from tinylb.cli.units import brief, exact
 from tinylb.clock import monotonicClock
 from tinylb.files import LARGEST, Unreadable, contentOf
 from tinylb.interfaces import IBackend
@@ -38,9 +38,19 @@ _COLUMNS = (
     Column("TARGET", "target"),
     Column("TIER", "tier", isNumber=True),
     Column("WEIGHT", "weight", isNumber=True),
+    Column("PROXY", "proxyProtocol", brief, dull=""),
 )
 _FOUND = (Column("TIME", "seconds", _seconds, isNumber=True), Column("RESULT", "result", paint=_paint))
-_SACRIFICES = (("RESULT", 24), ("WEIGHT", 0), ("TIER", 0), ("TARGET", 15), ("TIME", 0), ("ID", 12), ("RESULT", 8))
+_SACRIFICES = (
+    ("RESULT", 24),
+    ("WEIGHT", 0),
+    ("TIER", 0),
+    ("TARGET", 21),
+    ("TIME", 0),
+    ("ID", 12),
+    ("TARGET", 0),
+    ("RESULT", 8),
+)
 BACKENDS = Table(_COLUMNS, _SACRIFICES)
 FINDINGS = Table((*_COLUMNS, *_FOUND), _SACRIFICES)
 
@@ -93,7 +103,7 @@ def _read(path: str) -> BackendSet:
 
 def _rows(backends: BackendSet, findings: list[Finding] | None) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = [
-        {"id": member.id, "target": member.target, "tier": member.tier, "weight": member.weight}
+        {key: getattr(member, key) for key in ("id", "target", "tier", "weight", "proxyProtocol")}
         for member in backends.members
     ]
     for row, finding in zip(rows, findings or (), strict=False):

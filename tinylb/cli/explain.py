@@ -20,7 +20,7 @@ _COLUMNS = (
     Column("WHY", "why"),
 )
 DECISIONS = Table(
-    _COLUMNS, (("WHY", 40), ("TARGET", 15), ("WHY", 24), ("TARGET", 0), ("BACKEND", 12), ("TIME", 8), ("WHY", 8))
+    _COLUMNS, (("WHY", 40), ("TARGET", 21), ("WHY", 20), ("BACKEND", 12), ("TIME", 8), ("TARGET", 0), ("WHY", 8))
 )
 
 

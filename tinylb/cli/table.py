@@ -69,13 +69,20 @@ class Table:
         return lines + [_line(screen, columns, widths, row) for row in zip(*cells, strict=True)]
 
     def _squeeze(self, columns: Sequence[Column], widths: list[int], room: int) -> None:
+        numbers = {column.title: number for number, column in enumerate(columns)}
+        wanted = [*widths]
         for title, least in self.sacrifices:
-            excess = sum(each + len(GAP) for each in widths if each) - len(GAP) - room
-            if excess <= 0:
-                return
-            for number, column in enumerate(columns):
-                if column.title == title and widths[number] > least:
-                    widths[number] = max(least, widths[number] - excess) if least else 0
+            number = numbers.get(title)
+            if number is not None and widths[number] > least and _total(widths) > room:
+                widths[number] = least
+        # That may have been more than was needed.
+        for number, each in enumerate(widths):
+            if each:
+                widths[number] = min(wanted[number], each + max(0, room - _total(widths)))
+
+
+def _total(widths: Sequence[int]) -> int:
+    return sum(each + len(GAP) for each in widths if each) - len(GAP)
 
 
 def _line(
