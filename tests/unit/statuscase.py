@@ -12,6 +12,7 @@ from tinylb.status.service import StatusService
 from tinylb.testing import MemoryEndpoint, MemoryPeer
 
 HEALTH = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+LISTEN = b"GET /api/events HTTP/1.1\r\nHost: localhost\r\n\r\n"
 METRICS = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
@@ -52,16 +53,16 @@ class FixedMetrics(MemoryMetrics):
 class LongMetrics(MemoryMetrics):
     """Exposes so many parts, and tells of each."""
 
-    def __init__(self, made: Callable[[], None], count: int) -> None:
+    def __init__(self, made: Callable[[], None], count: int, part: bytes = b"a 1\n") -> None:
         super().__init__()
         self._made = made
-        self._count = count
+        self._parts = [part] * count
 
     def expose(self) -> Iterator[bytes]:
         """See L{Metrics <tinylb.status.paths.Metrics>}."""
-        for _ in range(self._count):
+        for part in self._parts:
             self._made()
-            yield b"a 1\n"
+            yield part
 
 
 @dataclass(frozen=True)

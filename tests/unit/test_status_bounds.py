@@ -9,6 +9,7 @@ from tinylb import BackendSet
 from tinylb.status.channel import CLOSING, IDLE, STUCK
 from tinylb.status.connections import MOST
 from tinylb.testing import MemoryPeer
+from tinylb.testing.memory import CHUNK
 
 MUCH = b"x" * 100 * 1024
 """More than a connection takes whose peer does not read."""
@@ -144,6 +145,21 @@ class TimeTests(StatusTestCase):
         self.assertEnds(peer, STUCK)
         self.assertEqual(peer.ending, "reset")
 
+    def test_stuckAtTheNext(self) -> None:
+        """Who has read so little of an answer that the one to the next request is not begun is left, too."""
+        size = 60 * 1024
+        self.serve(metrics=FixedMetrics(b"x" * size))
+        more = len(self.say("GET /metrics HTTP/1.1").received) - size
+        made: list[None] = []
+        part = b"x" * (CHUNK + 1 - more)  # the last byte of the answer is one too many
+        self.serve(metrics=LongMetrics(lambda: made.append(None), 1, part))
+        peer = self.door.connect()
+        peer.pause()
+        peer.send(METRICS * 2)
+        self.settle()
+        self.assertEqual(len(made), 1)
+        self.assertEnds(peer, STUCK)
+
     def test_stuckListener(self) -> None:
         """The same goes for who listens to events and does not read them; after that nothing is observed any more."""
         self.serve()
@@ -174,6 +190,10 @@ class TimeTests(StatusTestCase):
         self.clock.advance(10 * STUCK)
         self.settle()
         self.assertIsNone(peer.ending)
+        observed = len(self.balancer.balancer.observers)
+        peer.close()
+        self.settle()
+        self.assertLess(len(self.balancer.balancer.observers), observed)
 
     def test_slowEnd(self) -> None:
         """Who does not read the end of an answer, behind which the connection ends, is left after a while."""

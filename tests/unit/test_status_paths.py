@@ -6,6 +6,7 @@ from tests.unit.descriptors import noDescriptors
 from tests.unit.statuscase import FixedMetrics, StatusTestCase, responses
 from tinylb import BackendSet
 from tinylb.listeners import CannotListen
+from tinylb.status.answer import show
 from tinylb.status.feed import LISTENERS
 from tinylb.testing import MemoryEndpoint
 
@@ -46,6 +47,13 @@ class HealthTests(StatusTestCase):
             response = self.ask(path)
             self.assertEqual((response.code, response.body), (503, b"endpoint 1: not listened on\n"))
 
+    def test_allOfIt(self) -> None:
+        """All that is wrong is told, on one line."""
+        self.serve()
+        self.provider.set(BackendSet({}))
+        self.balancer.stopService()
+        self.assertEqual(self.ask("/readyz").body, b"endpoint 1: not listened on; no backend is usable\n")
+
 
 class DataTests(StatusTestCase):
     """What is known, as JSON."""
@@ -67,10 +75,9 @@ class DataTests(StatusTestCase):
         self.assertEqual([decision["what"] for decision in explained], ["removed", "added"])
 
     def test_strange(self) -> None:
-        """An id that is no text in UTF-8 does no harm."""
-        self.serve()
-        self.provider.set(BackendSet({"\ud800\n": self.backend}))
-        self.assertEqual(self.ask("/api/state").json()["backends"][0]["id"], "\ud800\n")
+        """Text that cannot be encoded does no harm."""
+        answer = show({"id": "\ud800\n"})
+        self.assertEqual(answer.body, b'{"id":"\\ud800\\n"}\n')
 
 
 class MetricsTests(StatusTestCase):
