@@ -233,7 +233,9 @@ class OptionsTests(SynchronousTestCase):
         """Less of everything; what is given goes before."""
         options = parse(["--quick", "--works", "large"])
         self.assertEqual([work.name for work in options.works], ["large"])
-        self.assertEqual([peer.name for peer in options.peers], ["tinylb", "tinylb-attached", "haproxy", "nginx", "envoy"])
+        self.assertEqual(
+            [peer.name for peer in options.peers], ["tinylb", "tinylb-attached", "haproxy", "nginx", "envoy"]
+        )
         self.assertLess(options.rounds * options.seconds, parse([]).rounds * parse([]).seconds)
 
     def test_order(self) -> None:

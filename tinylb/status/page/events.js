@@ -19,7 +19,7 @@ const SENTENCES = {
   "client-unserved": (event) =>
     `${client(event)} got no backend, ${event.reason}, after ${measured(event.seconds)}: ${some(event.causes, 3)}`,
   "pair-opened": (event) => `${client(event)} is at ${event.backend}${again(event.attempts)}`,
-  "pair-half-closed": (event) => `${client(event)} at ${event.backend}: the ${event.by} has nothing more to say`,
+  "pair-half-closed": (event) => `${client(event)} at ${event.backend}: the ${event.by} has finished`,
   "pair-closed": (event) =>
     `${client(event)} has left ${event.backend}, ${event.reason}, after ${measured(event.duration)}: ` +
     `${bytes(event.bytesIn)} to it, ${bytes(event.bytesOut)} back`,
