@@ -88,13 +88,15 @@ class AccessLog(Service):
         self._flushing: IDelayedCall | None = None
         self._inHand: list[str] | None = None
         self._mustReopen = False
+        self._overdue: IDelayedCall | None = None
+        self._isClosed = False
         self._whenWritten: Deferred[None] | None = None
         self._who: dict[tuple[str | None, str, str], str] = {}
         self._second = (-1, "")
 
     def observe(self, event: Event) -> None:
         """See L{IObserver.observe <tinylb.interfaces.IObserver.observe>}."""
-        if isinstance(event, PairClosed):
+        if isinstance(event, PairClosed) and not self._isClosed:
             if len(self._waiting) == MOST:
                 self._drop(1, "they come faster than they can be written")
                 return
@@ -104,8 +106,14 @@ class AccessLog(Service):
 
     def refresh(self) -> None:
         """See L{IRefreshable.refresh}. The file is opened anew."""
-        self._mustReopen = True
-        self._flush()
+        if not self._isClosed:
+            self._mustReopen = True
+            self._flush()
+
+    def startService(self) -> None:
+        """Begin again after L{stopService}. Until that it is at work without having been started."""
+        Service.startService(self)
+        self._isClosed = False
 
     def stopService(self) -> Deferred[None]:
         """
@@ -159,6 +167,7 @@ class AccessLog(Service):
         waiting = self._waiting
         lines = [self._line(*waiting.popleft()) for _ in range(min(len(waiting), AT_ONCE))]
         self._inHand = lines
+        self._overdue = self._clock.callLater(REPORT, self._tellOverdue)
         mustReopen, self._mustReopen = self._mustReopen, False
         writing = maybeDeferred(self._inThread, lambda: _write(self._file, mustReopen, "".join(lines).encode()))
         writing.addBoth(self._ended, lines)
@@ -167,6 +176,7 @@ class AccessLog(Service):
         if lines is not self._inHand:  # given up at a stop
             return
         self._inHand = None
+        self._cancelOverdue()
         if isinstance(result, Failure):
             self._failed(result, len(lines))
         else:
@@ -207,13 +217,31 @@ class AccessLog(Service):
         else:
             self._isFailing = True  # so that it is told later
 
+    def _tellOverdue(self) -> None:
+        """Whoever reads standard output may have stopped, and nobody can tell from here for how long."""
+        self._overdue = None
+        lines = len(self._waiting) + len(self._inHand or ())
+        self._log.warn(
+            "Access log {path} takes nothing; {lines} to be written",
+            path=self._file.path,
+            count=lines,
+            lines=counted(lines, "line"),
+        )
+
+    def _cancelOverdue(self) -> None:
+        overdue, self._overdue = self._overdue, None
+        if overdue is not None:
+            overdue.cancel()
+
     def _settle(self) -> None:
         if self._whenWritten is not None and self._inHand is None and not self._waiting:
             waiting, self._whenWritten = self._whenWritten, None
             waiting.callback(None)
 
     def _close(self) -> None:
+        self._isClosed = True
         self._whenWritten = None
+        self._cancelOverdue()
         lost = len(self._waiting) + len(self._inHand or ())
         if lost:
             self._waiting.clear()

@@ -6,6 +6,7 @@ import errno
 import os
 import select
 import stat
+import sys
 
 STANDARD_OUTPUT = "-"
 
@@ -61,6 +62,8 @@ class LineFile:
         @raise OSError: when that is not possible. What was open stays so.
         """
         if self.path == STANDARD_OUTPUT:
+            if sys.__stdout__ is None:  # its number may be somebody else's by now
+                raise OSError(errno.EBADF, "standard output is closed")
             self._fd = 1
             return
         former, self._fd = self._fd, os.open(self.path, _FLAGS, 0o640)

@@ -54,6 +54,7 @@ class Listeners:
         self._accept = accept
         self._acceptors: list[Acceptor] = []
         self._ports: dict[int, IListeningPort] = {}
+        self._addresses: dict[int, str] = {}
         self._isClosed = False
         self._failure: CannotListen | None = None
 
@@ -94,6 +95,7 @@ class Listeners:
         acceptor = self._accept(number, port)
         if acceptor is not None:
             self._acceptors.append(acceptor)
+        self._addresses[number] = spell(port.getHost())
         self._told(number, port.getHost())
 
     def _failed(self, failure: Failure, number: int) -> None:
@@ -109,8 +111,8 @@ class Listeners:
 
     def _describe(self, number: int, shortage: str | None) -> dict[str, Any]:
         port = self._ports.get(number)
-        address = f"endpoint {number + 1}" if port is None else spell(port.getHost())
-        why = shortage if isListening(port) else "not listened on"
+        why = shortage if isListening(port) else "stopping" if self._isClosed else "not listened on"
+        address = self._addresses.get(number, f"endpoint {number + 1}")
         return {"address": address, "accepting": why is None, "why": why}
 
     def _closePorts(self) -> Deferred[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import sys
@@ -21,6 +22,8 @@ from tinylb.interfaces import IRefreshable
 from tinylb.listeners import CannotListen
 from tinylb.service import LoadBalancerService
 from tinylb.wording import counted
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 SAME_SIGNAL = 0.05
 """Seconds in which another signal is the same one once more: timeout(1), for one, signals a process and then its
@@ -105,6 +108,8 @@ class Program(Service):
         """Start, and take the signals over."""
         Service.startService(self)
         self._handleSignals()
+        # Python ends by a signal that comes while it is finishing, unless that is ignored by then.
+        atexit.register(_ignoreSignals)
         for service, names in self._listening:
             self._reporting(service.startService, names)
             service.whenListening().addErrback(self._cannotListen, names)
@@ -157,8 +162,10 @@ class Program(Service):
         signal.signal(signal.SIGHUP, lambda *_: self._reactor.callFromThread(self._refresh))
 
     def _refresh(self) -> None:
-        everybody = (self._balancer, *self._passing, *self._lasting)
-        for step in (self._tellRefresh, *(each.refresh for each in everybody if IRefreshable.providedBy(each))):
+        """While it stops, only what lasts still has something to look at."""
+        first = (self._tellRefresh, self._balancer.refresh) if self.running else ()
+        attached = (*self._passing, *self._lasting)
+        for step in (*first, *(each.refresh for each in attached if IRefreshable.providedBy(each))):
             try:
                 step()
             except Exception:
@@ -210,6 +217,11 @@ class Program(Service):
     def _stopped(self, _: object) -> None:
         self._accepts.stop()
         self._log.info("Stopped")
+
+
+def _ignoreSignals() -> None:
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _explain(error: CannotListen, names: Sequence[str]) -> str:

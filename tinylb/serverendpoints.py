@@ -25,11 +25,14 @@ def serverEndpoint(reactor: Any, option: str, description: str, *, isPrivate: bo
     What a description stands for; wrong usage ends the program.
 
     @param option: the option that has it.
-    @param isPrivate: whether it is one of the loopback interface if it names no interface.
+    @param isPrivate: whether it is for this machine alone if it names no interface, and a UNIX socket for its owner and
+        group if it names no mode.
     """
     complete = description
     if isPrivate and not _namesInterface(description):
         complete += f":interface={_LOOPBACK[description.partition(':')[0]]}"
+    if isPrivate and description.startswith("unix:") and ":mode=" not in description:
+        complete += ":mode=660"  # Twisted's own is 666, whatever the umask is
     if _WITH_BACKLOG.match(description) and ":backlog=" not in description:
         complete += f":backlog={BACKLOG}"
     try:

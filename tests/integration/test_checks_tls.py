@@ -14,8 +14,11 @@ from twisted.internet.endpoints import TCP4ClientEndpoint
 from tests.integration.bench import Bench, backend
 from tests.integration.checked import Checked, check
 from tests.integration.responders import Responder
+from tests.integration.servers import Server
 from tests.integration.sockets import eventually, reactor
-from tinylb import EndpointBackend
+from tests.integration.test_proxyprotocol import line
+from tests.integration.tls import secureServer
+from tinylb import EndpointBackend, TCPBackend
 from tinylb.health import HTTPCheck
 
 if TYPE_CHECKING:
@@ -251,3 +254,19 @@ async def test_badRenewal(bench: Bench, authority: Authority, log: list[str], co
     await again(server)
     assert checked.found() == [("ready", WELL)]
     assert len([line for line in log if str(ca) in line]) == 1
+
+
+@pytest_twisted.ensureDeferred
+async def test_proxyProtocol(bench: Bench, authority: Authority) -> None:
+    """A backend that wants to hear who connects hears it before TLS begins, as from others that speak TLS to it."""
+    server = bench.add(Server())
+    assert isinstance(server.address, tuple)
+    asked = HTTPCheck("/readyz", tls.ClientTLS(str(authority.certificate)))
+    checked = check(bench, asked, TCPBackend(reactor, *server.address, proxyProtocol="v1"), interval=60.0)
+    serving = await server.accept()
+    header = line(serving.socket.getpeername(), server.address)
+    assert await serving.receive(len(header)) == header
+    secure = bench.add(await secureServer(serving, authority.issue("server", HOSTS)))
+    assert (await secure.receive(11)) == b"GET /readyz"
+    await secure.send(OK)
+    assert await checked.becomes("ready") == WELL

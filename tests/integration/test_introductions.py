@@ -242,25 +242,26 @@ async def test_clientResetsDuringTheDial(bench: Bench) -> None:
     assert (event.client, event.reason, hole.trying()) == (CLIENT, CloseReason.CLIENT_RESET, 0)
 
 
+@pytest.mark.parametrize("said", [b"", b"hello"], ids=["nothing", "a word"])
 @pytest_twisted.ensureDeferred
-async def test_clientFinishesDuringTheDial(bench: Bench, engine: str) -> None:
+async def test_clientFinishesDuringTheDial(bench: Bench, said: bytes) -> None:
     """What a client says behind its header while it waits, and that this is all, gets to its backend; so does a FIN."""
     hole = BlackHole()
     there = await introduced(bench, server=hole)
     client = there.connect()
     await client.send(LINE)
     await eventually(lambda: hole.trying() == 1, "it is dialled for")
-    await client.send(b"hello")
+    await client.send(said)
     client.finish()
     await turns()
     hole.open()
     serving = await hole.accept()
-    assert await serving.receiveToEnd() == (b"hello", Ending.FIN)
+    assert await serving.receiveToEnd() == (said, Ending.FIN)
     await serving.send(b"reply")
     assert await client.receive(5) == b"reply"
     serving.finish()
     closed = await there.balanced.hearOne(PairClosed)
-    assert (closed.bytesIn, closed.bytesOut) == (5, 5)
+    assert (closed.bytesIn, closed.bytesOut) == (len(said), 5)
 
 
 @pytest_twisted.ensureDeferred

@@ -176,14 +176,15 @@ class Slow(EndpointBackend):
         return end
 
 
+@pytest.mark.parametrize("wanted", [None, "v1"])
 @pytest_twisted.ensureDeferred
-async def test_spokenBefore(bench: Bench, engine: str) -> None:
+async def test_spokenBefore(bench: Bench, engine: str, wanted: str | None) -> None:
     """What a backend has said before the connection is known is the first that the client hears, and counts."""
     server = bench.add(Server())
     balanced = await bench.balance()
     assert isinstance(server.address, tuple)
     endpoint = TCP4ClientEndpoint(reactor, *server.address)
-    balanced.publish(a=Slow("slow", endpoint, proxyProtocol="v1"))
+    balanced.publish(a=Slow("slow", endpoint, proxyProtocol=wanted))
     client = bench.connect(balanced)
     serving = await server.accept()
     await serving.send(b"220 welcome, ")
@@ -192,7 +193,7 @@ async def test_spokenBefore(bench: Bench, engine: str) -> None:
     await serving.send(b"go on")
     assert await client.receive(18) == b"220 welcome, go on"
     await client.send(b"hello")
-    header = line(client.address, balanced.address)
+    header = b"" if wanted is None else line(client.address, balanced.address)
     assert await serving.receive(len(header) + 5) == header + b"hello"
     serving.finish()
     client.finish()

@@ -48,7 +48,8 @@ def start(stage: Stage) -> tuple[Tinylb, AccessFile]:
 def test_moved(stage: Stage, how: str) -> None:
     """However often the file is moved away, with a signal and without: every client is in one of the files, once."""
     tinylb, file = start(stage)
-    directives = ["postrotate", f"kill -HUP {tinylb.pid}", "endscript"] if how == "signal" else ["nocreate"]
+    told = ["nocreate", "postrotate", f"kill -HUP {tinylb.pid}", "endscript"]
+    directives = told if how == "signal" else ["create 0640"]
     rotations = 8
     with closing(Visitors(tinylb)) as visitors:
         for _ in range(rotations):

@@ -46,7 +46,7 @@ class SlowTests(AccessLogCase):
         self.clock.advance(REPORT)
         why = "dropped: they come faster than they can be written"
         self.assertEqual(
-            self.lines,
+            [line for line in self.lines if line.startswith("error")],
             [
                 f"error: Access log {self.path}: {count} {why}"
                 for count in ("1 line", "39 lines", "40 lines", "20 lines")
@@ -54,7 +54,7 @@ class SlowTests(AccessLogCase):
         )
         self.assertEqual(log.dropped, 100)
         self.clock.advance(2 * REPORT)
-        self.assertEqual((len(self.lines), self.clock.getDelayedCalls()), (4, []))
+        self.assertEqual((len(self.lines), self.clock.getDelayedCalls()), (5, []))
 
 
 class FailingTests(AccessLogCase):

@@ -6,8 +6,6 @@ import os
 from pathlib import Path
 from typing import Any
 
-from twisted.application.service import Service
-
 from tests.unit.accesslogcase import CLOSED, AccessLogCase
 from tinylb.accesslog import AT_ONCE, TOGETHER
 
@@ -74,7 +72,6 @@ class WritingTests(AccessLogCase):
         self.close(log)
         self.clock.advance(TOGETHER)
         self.close(log, 5)
-        self.assertEqual(self.clock.getDelayedCalls(), [])
         self.clock.advance(60)
         self.assertEqual(len(self.thread.jobs), 1)
         self.assertEqual(self.clock.getDelayedCalls(), [])
@@ -158,6 +155,22 @@ class RefreshTests(AccessLogCase):
         self.thread.work()
         self.assertEqual((self.texts(), len(self.texts(self.folder / "moved"))), ([], 1))
 
+    def test_takesNothing(self) -> None:
+        """Whoever takes nothing for ten seconds is told of, once, with what waits."""
+        log = self.accessLog()
+        self.close(log, 2)
+        self.clock.advance(TOGETHER)
+        self.close(log, 3)
+        self.clock.advance(9.9)
+        self.assertEqual(self.lines, [])
+        for _ in range(3):
+            self.clock.advance(20)
+            self.assertEqual(self.lines, [f"warn: Access log {self.path} takes nothing; 5 lines to be written"])
+        self.thread.work()
+        self.clock.advance(TOGETHER)
+        self.thread.work()
+        self.assertCounted(log, written=5, dropped=0)
+
     def test_burst(self) -> None:
         """However often it is told, it does not pile up."""
         log = self.accessLog()
@@ -221,9 +234,19 @@ class StopTests(AccessLogCase):
         self.assertEqual(self.clock.getDelayedCalls(), [])
         self.thread.work()
         self.assertEqual((log.written, log.dropped, self.clock.getDelayedCalls()), (0, 7, []))
+
+    def test_over(self) -> None:
+        """After its end it neither takes lines nor opens its file again, until it is started."""
+        log = self.accessLog()
+        self.successResultOf(log.stopService())
+        self.path.unlink()
+        log.refresh()
+        self.close(log)
+        self.assertEqual((self.thread.jobs, self.clock.getDelayedCalls()), ([], []))
+        log.startService()
         self.close(log)
         self.write()
-        self.assertEqual((log.written, log.dropped), (1, 7))
+        self.assertCounted(log, written=1, dropped=0)
 
     def test_diskFull(self) -> None:
         """Lines that cannot be written are reported before the end."""
@@ -244,7 +267,7 @@ class StopTests(AccessLogCase):
         stopped = log.stopService()
         self.clock.advance(1)
         self.successResultOf(stopped)
-        Service.startService(log)
+        log.startService()
         log.observe(CLOSED)
         self.clock.advance(TOGETHER)
         self.thread.work(1)
@@ -253,7 +276,7 @@ class StopTests(AccessLogCase):
         self.assertEqual((log.written, log.dropped), (1, 1))
         stopped = log.stopService()
         self.successResultOf(stopped)
-        Service.startService(log)
+        log.startService()
         self.close(log)
         self.write()
         self.assertEqual((log.written, len(self.texts())), (2, 3))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import stat
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -222,3 +223,9 @@ class FullTests(LineFileCase):
         file = self.open("/dev/full")
         for _ in range(2):
             self.assertUnwritten(file, LINE * 3, 3, "no space left on device")
+
+    def test_standardOutputClosed(self) -> None:
+        """A standard output that was closed at the start is not opened: its number is somebody else's by now."""
+        self.patch(sys, "__stdout__", None)
+        error = self.assertRaises(OSError, LineFile, "-")
+        self.assertEqual(error.strerror, "standard output is closed")

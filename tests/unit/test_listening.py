@@ -46,4 +46,5 @@ class ListeningTests(ServiceTestCase):
         service.startService()
         self.assertTrue(service.listening()[0]["accepting"])
         service.stopService()
-        self.assertFalse(service.listening()[0]["accepting"])
+        expected = {"address": "127.0.0.1:6443", "accepting": False, "why": "stopping"}
+        self.assertEqual(service.listening(), [expected])

@@ -45,14 +45,14 @@ class HealthTests(StatusTestCase):
         self.balancer.stopService()
         for path in ("/healthz", "/readyz"):
             response = self.ask(path)
-            self.assertEqual((response.code, response.body), (503, b"endpoint 1: not listened on\n"))
+            self.assertEqual((response.code, response.body), (503, b"127.0.0.1:6443: stopping\n"))
 
     def test_allOfIt(self) -> None:
         """All that is wrong is told, on one line."""
         self.serve()
         self.provider.set(BackendSet({}))
         self.balancer.stopService()
-        self.assertEqual(self.ask("/readyz").body, b"endpoint 1: not listened on; no backend is usable\n")
+        self.assertEqual(self.ask("/readyz").body, b"127.0.0.1:6443: stopping; no backend is usable\n")
 
 
 class DataTests(StatusTestCase):

@@ -39,6 +39,15 @@ class StatusTests(ProgramCase):
         ending = self.assertRaises(SystemExit, self.make, *LISTEN, *BACKEND, "--status", "9090")
         self.assertTrue(str(ending.code).startswith("tinylb: --status 9090: not a server endpoint"), ending.code)
 
+    def test_socketMode(self) -> None:
+        """A UNIX socket is its owner's and group's, unless another mode is given."""
+        for more, mode in (("", 0o660), (":mode=600", 0o600)):
+            self.reactor.unixServers.clear()
+            service = self.make(*LISTEN, *BACKEND, "--status", f"unix:/run/status.sock{more}")
+            service.startService()
+            self.stop(service)
+            self.assertEqual([given[3] for given in self.reactor.unixServers], [mode])
+
     def test_proxied(self) -> None:
         """A status endpoint behind a proxy would listen everywhere, which is to be asked for."""
         ending = self.assertRaises(SystemExit, self.make, *LISTEN, *BACKEND, "--status", "haproxy:tcp:9090")

@@ -52,6 +52,7 @@ class Channel(HTTPChannel):
     @ivar site: answers them.
     @ivar isBusy: whether a request is being answered.
     @ivar isHeldUp: whether the peer does not read what is there for it.
+    @ivar hasFinished: whether it has nothing more to say.
     """
 
     transport: Any  # a TCP transport, or one like it
@@ -63,6 +64,7 @@ class Channel(HTTPChannel):
         self.site = site
         self.isBusy = False
         self.isHeldUp = False
+        self.hasFinished = False
         self.timeOut = IDLE
         self._clock = clock
         self._channels = channels
@@ -86,6 +88,7 @@ class Channel(HTTPChannel):
         The peer has finished. What it has asked is still answered, unless that has no end; a transport that is resumed
         behind an answer tells this once more.
         """
+        self.hasFinished = True
         if not self.isBusy or self.requests[0].isEndless:
             self.loseConnection()
 

@@ -74,6 +74,9 @@ class Request(http.Request):
     def _work(self) -> _Work:
         answer = self._answer = self.channel.site.answer(self, self.hasBody)
         self.isEndless = answer.isEndless
+        if self.isEndless and self.channel.hasFinished:
+            self.channel.loseConnection()
+            return
         response: http.Request = self
         response.setResponseCode(answer.code, _REASONS[answer.code])
         for name, value in self.channel.site.headers(answer):
