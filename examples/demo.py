@@ -6,7 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-PORT = 6443
+PORT = int(os.environ.get("PORT", "6443"))
+STATUS = int(os.environ.get("STATUS", "9090"))
 EXAMPLES = Path(__file__).parent
 FILE = os.path.relpath(EXAMPLES / "backends.json")
 
@@ -16,20 +17,24 @@ Three backends, and tinylb in front of them on 127.0.0.1:{PORT}. In another term
     curl 127.0.0.1:{PORT}               # several times: they take turns
     curl -N 127.0.0.1:{PORT}/stream     # a connection that stays open
 
+and in a browser, to see it all: http://127.0.0.1:{STATUS}
+
 Now edit {FILE}: delete the line of the backend that streams, and save. Its connection ends at
 once, and new ones go to the others; put the line back, and it takes its turn again. A file that is not valid
 (mind the commas) changes nothing. Ctrl-C ends everything; open connections have 5 seconds then, or a second Ctrl-C.
 """
 
 
-def checkPort() -> None:
+def checkPorts() -> None:
     """Before anything is started; tinylb would say so too, below a page of other lines."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", PORT))
-        except OSError as error:
-            sys.exit(f"tinylb cannot listen on 127.0.0.1:{PORT}: {error.strerror}")
+    for port in (PORT, STATUS):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError as error:
+                why = (error.strerror or str(error)).lower()
+                sys.exit(f"127.0.0.1:{port}: {why}; choose other ports: make run PORT=16443 STATUS=19090")
 
 
 def startBackends() -> None:
@@ -41,10 +46,11 @@ def startBackends() -> None:
         sys.exit(1)  # they have said why
 
 
-checkPort()
+checkPorts()
 startBackends()
-twistd = Path(sys.executable).with_name("twistd")
-tinylb = ["tinylb", "--listen", f"tcp:{PORT}:interface=127.0.0.1", "--backends-file", FILE]
-print(GUIDE, "\n$ twistd -n --pidfile= ", " ".join(tinylb), "\n", sep="", flush=True)
+tinylb = Path(sys.executable).with_name("tinylb")
+listen = ["--listen", f"tcp:{PORT}:interface=127.0.0.1", "--status", f"tcp:{STATUS}"]
+arguments = ["run", *listen, "--backends-file", FILE, "--check", "tcp"]
+print(GUIDE, "\n$ tinylb ", " ".join(arguments), "\n", sep="", flush=True)
 # In place of this process: tinylb gets every signal itself, and is the parent that the backends end with.
-os.execv(twistd, [str(twistd), "-n", "--pidfile=", *tinylb])
+os.execv(tinylb, [str(tinylb), *arguments])

@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter, deque
 from collections.abc import Callable
-from json.encoder import encode_basestring_ascii as quoted
-from math import floor, inf
+from math import inf
 from typing import Any
 
 from twisted.application.service import Service
@@ -16,7 +15,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from tinylb.addresses import spell
+from tinylb.accessline import LineWriter
 from tinylb.clock import monotonicClock, release
 from tinylb.daemons import inDaemon
 from tinylb.events import Event, PairClosed
@@ -85,14 +84,13 @@ class AccessLog(Service):
         self._trouble: str | None = None
         # Lines are made of them many at a time: in a loop that takes half as long as one by one between other things.
         self._waiting: deque[tuple[float, PairClosed]] = deque()
+        self._writer = LineWriter()
         self._flushing: IDelayedCall | None = None
         self._inHand: list[str] | None = None
         self._mustReopen = False
         self._overdue: IDelayedCall | None = None
         self._isClosed = False
         self._whenWritten: Deferred[None] | None = None
-        self._who: dict[tuple[str | None, str, str], str] = {}
-        self._second = (-1, "")
 
     def observe(self, event: Event) -> None:
         """See L{IObserver.observe <tinylb.interfaces.IObserver.observe>}."""
@@ -129,35 +127,6 @@ class AccessLog(Service):
         self._settle()
         return stopped
 
-    def _line(self, ended: float, event: PairClosed) -> str:
-        """By hand: this is done for every connection, and costs half of what the encoder does."""
-        key = (event.listener, event.backend, event.target)
-        who = self._who.get(key) or self._spellWho(key)
-        start = self._moment(ended - event.duration - event.dialSeconds)
-        client = "null" if event.client is None else quoted(spell(event.client))
-        return (
-            f'{{"start": "{start}", "client": {client}, {who}, '
-            f'"attempts": {event.attempts}, "dialSeconds": {event.dialSeconds:.6f}, "bytesIn": {event.bytesIn}, '
-            f'"bytesOut": {event.bytesOut}, "duration": {event.duration:.6f}, "reason": "{event.reason.value}"}}\n'
-        )
-
-    def _spellWho(self, key: tuple[str | None, str, str]) -> str:
-        listener, backend, target = key
-        if len(self._who) >= 1000:
-            self._who.clear()
-        who = self._who[key] = (
-            f'"listener": {"null" if listener is None else quoted(listener)}, '
-            f'"backend": {quoted(backend)}, "target": {quoted(target)}'
-        )
-        return who
-
-    def _moment(self, seconds: float) -> str:
-        """In ISO 8601, UTC; as L{timestamp <tinylb.wording.timestamp>} has it."""
-        whole = floor(seconds)
-        if whole != self._second[0]:
-            self._second = whole, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole))
-        return f"{self._second[1]}.{int((seconds - whole) * 1000):03d}+00:00"
-
     def _flush(self) -> None:
         flushing, self._flushing = self._flushing, None
         if flushing is not None and flushing.active():
@@ -165,7 +134,7 @@ class AccessLog(Service):
         if self._inHand is not None or not (self._waiting or self._mustReopen):
             return
         waiting = self._waiting
-        lines = [self._line(*waiting.popleft()) for _ in range(min(len(waiting), AT_ONCE))]
+        lines = [self._writer.line(*waiting.popleft()) for _ in range(min(len(waiting), AT_ONCE))]
         self._inHand = lines
         self._overdue = self._clock.callLater(REPORT, self._tellOverdue)
         mustReopen, self._mustReopen = self._mustReopen, False

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tinylb.accesslog import AccessLog
 from tinylb.linefile import wordingOf
-from tinylb.serverendpoints import serverEndpoint
+from tinylb.serverendpoints import kindOf, serverEndpoint
 from tinylb.service import LoadBalancerService
 from tinylb.usage import wrongUsage
 
@@ -37,13 +37,21 @@ def accessLogOf(reactor: Any, options: Mapping[str, Any], balancer: LoadBalancer
 
 
 def statusOf(
-    reactor: Any, options: Mapping[str, Any], balancer: LoadBalancerService, accessLog: AccessLog | None
+    reactor: Any,
+    options: Mapping[str, Any],
+    balancer: LoadBalancerService,
+    accessLog: AccessLog | None,
+    connections: int,
 ) -> tuple[StatusService, str] | None:
-    """The service that was asked for, and the description of its endpoint; L{None} where none was."""
+    """
+    The service that was asked for, and the description of its endpoint; L{None} where none was.
+
+    @param connections: see L{statusConnections}.
+    """
     description = options["status"]
     if description is None:
         return None
-    if description.startswith("haproxy:"):
+    if kindOf(description) == "haproxy":
         raise wrongUsage(
             f"--status {description}: it would be everybody's, and nobody asks who its clients are; expected for "
             "example tcp:9090, which is loopback's"
@@ -53,13 +61,14 @@ def statusOf(
     from tinylb.metrics import Metrics
     from tinylb.status.service import StatusService
 
-    return StatusService(reactor, endpoint, balancer, metrics=Metrics(balancer, accessLog=accessLog)), description
+    metrics = Metrics(balancer, accessLog=accessLog)
+    return StatusService(reactor, endpoint, balancer, metrics=metrics, connections=connections), description
 
 
-def statusConnections(options: Mapping[str, Any]) -> int:
-    """How many descriptors the status endpoint's own clients may take."""
+def statusConnections(options: Mapping[str, Any], descriptors: int) -> int:
+    """How many connections the status endpoint may have of its own: where descriptors are few, a part of them."""
     if options["status"] is None:
         return 0
     from tinylb.status.connections import MOST
 
-    return MOST
+    return max(1, min(MOST, descriptors // 16))

@@ -28,7 +28,7 @@ def clientsFor(descriptors: int, others: int = 0) -> int:
     """
     How many clients a limit carries: two descriptors a pair, and a reserve.
 
-    @param others: how many more somebody else may take, who is given another eighth at the most.
+    @param others: how many more somebody else may take.
     """
-    reserve = min(MOST_RESERVE, max(LEAST_RESERVE, descriptors // 8)) + min(others, descriptors // 8)
+    reserve = min(MOST_RESERVE, max(LEAST_RESERVE, descriptors // 8)) + others
     return max(1, (descriptors - reserve) // 2)

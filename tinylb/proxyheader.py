@@ -22,6 +22,7 @@ _FIXED = 16  # bytes of a version 2 header before its addresses
 _LOCAL, _PROXY = 0x20, 0x21
 _UNSPECIFIED, _INET, _INET6, _UNIX = 0x00, 0x11, 0x21, 0x31
 _NAME = 108  # bytes of a UNIX socket's address
+_LONGEST_BLOCK = 4096  # bytes of a version 2 header that anybody has a use for; nginx takes as many
 _SIZES = {_INET: 12, _INET6: 36, _UNIX: 2 * _NAME}
 
 _WORD = b"PROXY "
@@ -189,9 +190,9 @@ def _readBlock(data: bytes | bytearray) -> Header | None:
         return None
     (size,) = struct.unpack_from("!H", data, 14)
     told = None if isLocal else _SIZES.get(family[0])
-    if told is not None and size < told:
-        raise _invalid()
     length = _FIXED + size
+    if (told is not None and size < told) or length > _LONGEST_BLOCK:
+        raise _invalid()
     if len(data) < length:
         return None
     if told is None:

@@ -30,8 +30,8 @@ def serverEndpoint(reactor: Any, option: str, description: str, *, isPrivate: bo
     """
     complete = description
     if isPrivate and not _namesInterface(description):
-        complete += f":interface={_LOOPBACK[description.partition(':')[0]]}"
-    if isPrivate and description.startswith("unix:") and ":mode=" not in description:
+        complete += f":interface={_LOOPBACK[kindOf(description)]}"
+    if isPrivate and kindOf(description) == "unix" and ":mode=" not in description:
         complete += ":mode=660"  # Twisted's own is 666, whatever the umask is
     if _WITH_BACKLOG.match(description) and ":backlog=" not in description:
         complete += f":backlog={BACKLOG}"
@@ -47,8 +47,14 @@ def serverEndpoint(reactor: Any, option: str, description: str, *, isPrivate: bo
         raise wrongUsage(f"--{option} {description}: {wrong} tcp:6443:interface=127.0.0.1") from None
 
 
+def kindOf(description: str) -> str:
+    """Its first word; Twisted does not always mind the case."""
+    return description.partition(":")[0].lower()
+
+
 def _namesInterface(description: str) -> bool:
     """By a keyword, in its place, or because it is of a kind that has none."""
-    kind, *arguments = re.split(r"(?<!\\):", description)
+    _, *arguments = re.split(r"(?<!\\):", description)
     isInItsPlace = sum("=" not in argument for argument in arguments) > 1
-    return kind not in _LOOPBACK or isInItsPlace or any(each.startswith("interface=") for each in arguments)
+    isNamed = any(argument.startswith("interface=") for argument in arguments)
+    return isNamed or isInItsPlace or kindOf(description) not in _LOOPBACK

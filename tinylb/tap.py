@@ -128,7 +128,8 @@ def makeService(options: Options) -> IService:
 
     Factory.noisy = False  # those around ours, such as the one behind haproxy: endpoints
     descriptors = raiseDescriptorLimit()
-    most = clientsFor(descriptors, others=attachments.statusConnections(options))
+    statusConnections = attachments.statusConnections(options, descriptors)
+    most = clientsFor(descriptors, others=statusConnections)
     asked = options["max-connections"]
     if asked is not None and asked > most:
         Logger(namespace="tinylb").warn(
@@ -165,7 +166,7 @@ def makeService(options: Options) -> IService:
         _process(options),
         passing=_present(checks),
         lasting=_present(accessLog, notifier(reactor, balancer)),
-        status=attachments.statusOf(reactor, options, balancer, accessLog),
+        status=attachments.statusOf(reactor, options, balancer, accessLog, statusConnections),
     )
 
 

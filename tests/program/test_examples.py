@@ -16,7 +16,7 @@ from tests.program.peers import Client
 from tests.program.processes import ROOT, SCRIPTS, Process, waitUntil
 from tests.program.stage import Stage
 
-PORTS = (6443, 6444, 6445, 6446, 6447, 6480, 7101, 7102, 7103, 7104)
+PORTS = (6443, 6444, 6445, 6446, 6447, 6480, 7101, 7102, 7103, 7104, 9090)
 
 
 class Examples:
@@ -29,7 +29,7 @@ class Examples:
         self.folder.mkdir()
         for source in (ROOT / "examples").iterdir():
             if source.is_file():
-                text = re.sub(r"\b(64[48]\d|710\d)\b", lambda found: str(self.port(int(found[0]))), source.read_text())
+                text = re.sub(r"\b(64[48]\d|710\d|9090)\b", lambda found: str(self.port(int(found[0]))), source.read_text())
                 (self.folder / source.name).write_text(text)
 
     def port(self, port: int) -> int:

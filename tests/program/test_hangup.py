@@ -6,7 +6,7 @@ import time
 from contextlib import closing
 from signal import SIGHUP, SIGTERM
 
-from tests.program.accessfile import Visitors
+from tests.program.accessfile import Visitors, linesOf
 from tests.program.processes import waitUntil
 from tests.program.stage import Stage
 from tinylb.providers.file import REREAD
@@ -81,21 +81,27 @@ def test_atTheStart(stage: Stage, runner: str) -> None:
 
 
 def test_whileItStops(stage: Stage) -> None:
-    """One that comes while connections finish ends none of them, and does not put off the end."""
+    """
+    One that comes while connections finish ends none of them, and does not put off the end. Nothing is followed any
+    more; the access log, which has yet to tell of them, is opened anew.
+    """
     servers = stage.servers("a", "b")
-    tinylb = stage.follow("--drain", "60", "--access-log", stage.folder / "access.log")
+    log = stage.folder / "access.log"
+    tinylb = stage.follow("--drain", "60", "--access-log", log)
     client = stage.client(tinylb)
     name = client.line()
     tinylb.signal(SIGTERM)
     tinylb.waitFor("stopping; 1 connection open")
     del servers[name]
     stage.write(servers)
-    for count in range(1, 4):
+    for number in range(3):
+        log.rename(stage.folder / str(number))
         tinylb.signal(SIGHUP)
-        tinylb.waitFor("SIGHUP: looking again", count)
+        waitUntil(log.exists, "it is there again")
     assert client.echoes(b"still here")
     client.finish()
     assert client.ending() == "closed"
     assert tinylb.ended() == 0
-    waitUntil(lambda: not any(server.connections for server in servers.values()), "all is over")
+    assert [line["reason"] for line in linesOf(log)] == ["client-closed"]
     assert tinylb.count("Backend set") == 1
+    assert tinylb.count("looking again") == 0

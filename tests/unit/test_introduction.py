@@ -78,7 +78,7 @@ class ServedTests(IntroducedCase):
 
     def test_longHeader(self) -> None:
         """As long as they can be."""
-        data = SIGNATURE + bytes.fromhex("21 11 FFFF C0000207 C0000209 1267 01BB") + bytes(65535 - 12)
+        data = SIGNATURE + bytes.fromhex("21 11 0FF0 C0000207 C0000209 1267 01BB") + bytes(4096 - 28)
         kit, _ = self.saying(data + b"hello")
         self.assertEqual(kit.server("a").received, b"hello")
 

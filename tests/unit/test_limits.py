@@ -55,9 +55,8 @@ class ClientsTests(SynchronousTestCase):
     """See L{clientsFor}."""
 
     def test_others(self) -> None:
-        """What others may take is not promised to clients; it is an eighth of what there is at the most."""
+        """What others may take is not promised to clients."""
         self.assertEqual(clientsFor(4096) - clientsFor(4096, others=128), 64)
-        self.assertEqual(clientsFor(256) - clientsFor(256, others=128), 16)
 
     def test_twoEach(self) -> None:
         """Two descriptors a client fit into the limit, with a reserve of at least 32 and at most 1024."""

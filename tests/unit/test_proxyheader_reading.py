@@ -133,10 +133,12 @@ class BlockTests(ReadingCase):
         self.assertRead(self.block("21 11 0017 C0A80001 C0A8000B DC04 01BB", more), FOUR)
 
     def test_longest(self) -> None:
-        """A header may be as long as its two bytes of length can say."""
-        data = self.block("21 11 FFFF C0A80001 C0A8000B DC04 01BB") + bytes(65535 - 12)
+        """A header has 4,096 bytes at the most; a longer one, which would have to be kept, is refused at once."""
+        data = self.block("21 11 0FF0 C0A80001 C0A8000B DC04 01BB") + bytes(4096 - 28)
         self.assertIsNone(read(data[:-1]))
-        self.assertEqual(read(data + b"x"), Header(*FOUR, 16 + 65535))
+        self.assertEqual(read(data + b"x"), Header(*FOUR, 4096))
+        for size in ("0FF1", "FFFF"):
+            self.assertInvalid(self.block(f"21 11 {size}"))
 
     def test_local(self) -> None:
         """A connection of the proxy's own has its own addresses, whatever else is said."""

@@ -13,21 +13,30 @@ from tinylb.status.site import Site
 MOST = 64
 """So many stay open."""
 
+LEAVING = 8
+"""So many more may be on their way out, which takes a turn of the reactor."""
+
 
 class Connections(Factory):
-    """Makes room for each newcomer: who has been idle for longest goes, then who does not read what he asked for."""
+    """
+    Makes room for each newcomer: who has been idle for longest goes, then who does not read what he asked for.
+
+    @param most: how many stay open.
+    """
 
     noisy = False
 
-    def __init__(self, site: Site, clock: IReactorTime) -> None:
+    def __init__(self, site: Site, clock: IReactorTime, most: int) -> None:
         self._site = site
         self._clock = clock
+        self._most = most
         self._channels: dict[Channel, None] = {}
+        self._leaving: set[Channel] = set()
         self._emptied = Outcome()
 
     def buildProtocol(self, addr: IAddress | None) -> Channel | None:
         """See L{Factory.buildProtocol}."""
-        if len(self._channels) >= MOST and not self._makeRoom():
+        if len(self._channels) >= self._most and not self._makeRoom():
             return None
         return Channel(self._site, self, self._clock)
 
@@ -48,6 +57,7 @@ class Connections(Factory):
     def lost(self, channel: Channel) -> None:
         """See L{Channels <tinylb.status.channel.Channels>}."""
         self._channels.pop(channel, None)
+        self._leaving.discard(channel)
         if not self._channels:
             self._emptied.succeed()
 
@@ -65,10 +75,13 @@ class Connections(Factory):
         return self._emptied.when()
 
     def _makeRoom(self) -> bool:
+        if len(self._leaving) >= LEAVING:
+            return False
         idle = (channel for channel in self._channels if not channel.isBusy)
         stuck = (channel for channel in self._channels if channel.isHeldUp)
         channel = next(idle, None) or next(stuck, None)
         if channel is not None:
             del self._channels[channel]
+            self._leaving.add(channel)
             channel.abort()
         return channel is not None

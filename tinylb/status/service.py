@@ -15,7 +15,7 @@ from tinylb.addresses import spell
 from tinylb.clock import monotonicClock, release
 from tinylb.listeners import Listeners
 from tinylb.service import LoadBalancerService
-from tinylb.status.connections import Connections
+from tinylb.status.connections import MOST, Connections
 from tinylb.status.feed import Feed
 from tinylb.status.hosts import isLoopback
 from tinylb.status.paths import Metrics, Paths
@@ -38,6 +38,7 @@ class StatusService(Service):
     @param endpoint: where to listen. On loopback addresses only requests that name it by an IP address, or
         C{localhost}, are taken; elsewhere, by any name.
     @param metrics: what C{/metrics} shows, started and stopped with this; L{None} for none.
+    @param connections: so many of its own stay open, whoever asks.
     @param clock: monotonic; by default the one that goes with the reactor.
     """
 
@@ -50,6 +51,7 @@ class StatusService(Service):
         balancer: LoadBalancerService,
         *,
         metrics: Metrics | None = None,
+        connections: int = MOST,
         clock: IReactorTime | None = None,
     ) -> None:
         self._clock = clock = clock or monotonicClock(reactor)
@@ -58,7 +60,7 @@ class StatusService(Service):
         self._metrics = metrics
         feed = Feed(balancer.balancer.observers, clock)
         site = Site(Paths(balancer, feed, metrics), lambda: isLoopback(self.hosts), clock)
-        self._connections = Connections(site, clock)
+        self._connections = Connections(site, clock, connections)
         self._listeners = self._newListeners()
 
     @property

@@ -3,7 +3,7 @@
 const LONGEST = 400;
 const SVG = "http://www.w3.org/2000/svg";
 
-// Control characters would be invisible, and those that change the direction of writing could make one id look like another.
+// Control characters would be invisible, and those that turn the writing round could make one id look like another.
 const DECEIVING = /[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu;
 
 /** A new element with classes, a text, or other nodes in it. */
@@ -34,7 +34,7 @@ export function setOrHide(node, text) {
   node.hidden = !text;
 }
 
-/** Put nodes, which may be there already, into a parent in this order; others leave. What is in its place is not touched. */
+/** Put nodes, which may be there already, into a parent in this order; others leave. What is in its place stays so. */
 export function arrange(parent, nodes) {
   let next = parent.firstElementChild;
   for (const node of nodes) {

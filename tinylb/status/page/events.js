@@ -27,7 +27,14 @@ const SENTENCES = {
   skipped: (event) => `too much happens: what connections do for ${measured(event.seconds)} is left out`,
 };
 
-const OF_CONNECTIONS = new Set(["backend-picked", "pair-opened", "pair-half-closed", "pair-closed", "missed", "skipped"]);
+const OF_CONNECTIONS = new Set([
+  "backend-picked",
+  "pair-opened",
+  "pair-half-closed",
+  "pair-closed",
+  "missed",
+  "skipped",
+]);
 const BAD = new Set(["dial-failed", "client-unserved"]);
 
 export class Events {

@@ -102,7 +102,7 @@ export class Feed {
   }
 }
 
-/** Runs a task on demand, never twice at the same time. Who asks meanwhile gets another run behind it, and all of them the same. */
+/** Runs a task on demand, never twice at the same time. Those who ask meanwhile get one more run behind it. */
 function oneAtATime(task) {
   let isRunning = false;
   let isAskedAgain = false;

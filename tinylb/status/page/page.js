@@ -1,4 +1,4 @@
-// The live page of tinylb: puts its parts together, and says when something is wrong with all of it. It changes nothing.
+// The live page: puts its parts together, and says when something is wrong with all of it. It changes nothing.
 
 import { Backends } from "./backends.js";
 import { Decisions } from "./decisions.js";

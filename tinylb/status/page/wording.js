@@ -66,7 +66,8 @@ function scaled(number, unit) {
   let step = 0;
   while (step < STEPS.length - 1 && size >= 999.5 * 1000 ** step) step += 1;
   const value = number / 1000 ** step;
-  if (step === STEPS.length - 1 && Math.abs(value) >= 999.5) return `${value.toExponential(1)}${SPACE}${STEPS[step]}${unit}`;
   const digits = step > 0 && Math.abs(value) < 9.95 ? 1 : 0;
-  return `${value.toFixed(digits)}${SPACE}${STEPS[step]}${unit}`;
+  // Only beyond the last of the steps.
+  const figure = Math.abs(value) >= 999.5 ? value.toExponential(1) : value.toFixed(digits);
+  return `${figure}${SPACE}${STEPS[step]}${unit}`;
 }
