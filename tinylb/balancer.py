@@ -180,16 +180,18 @@ class LoadBalancer(Entrance):
         """Somebody has reached a target in another way. If it rests because it refused clients, it rests no longer."""
         self._pool.rests.answered(target)
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self, *, addsUp: bool = True) -> dict[str, Any]:
         """
         What the balancer knows, as plain data: C{ready} (a backend is usable), C{revision} (counts the
         distinct sets), C{connections}, C{dialing} (clients that wait for a backend), C{unserved}
         (clients that got no backend, by close reason) and C{backends}, a list in order of id. What is
         counted is counted by target, so two ids that share one show the same numbers; C{bytesIn} is
         client to backend.
+
+        @param addsUp: whether the bytes of connections that are open are counted: for each of them it takes a moment.
         """
         return {
-            **self._pool.describe(),
+            **self._pool.describe(addsUp=addsUp),
             "dialing": len(self._waiting),
             "unserved": {reason.value: count for reason, count in self.unserved.items() if count},
         }

@@ -24,6 +24,7 @@ class Decisions:
     def __init__(self, selection: Selection) -> None:
         self._selection = selection
         self._latest: deque[dict[str, str | None]] = deque(maxlen=MOST)
+        self._another: dict[str, dict[str, str | None]] = {}
 
     def observe(self, event: Event) -> None:
         """See L{IObserver.observe <tinylb.interfaces.IObserver.observe>}."""
@@ -32,6 +33,7 @@ class Decisions:
             for id, target in event.added:
                 self._add(id, target, "added", f"it is in {number}")
             for id, target in event.removed:
+                self._another.pop(id, None)
                 self._add(id, target, "removed", f"it is not in {number}")
             for id, former, target in event.moved:
                 self._add(id, target, "moved", f"it was at {former} before {number}")
@@ -42,9 +44,10 @@ class Decisions:
         elif isinstance(event, VerdictChanged):
             ended = f"; {counted(event.pairs, 'connection')} ended" if event.pairs else ""
             for id in event.backends:
-                if event.verdict is event.former:
-                    self._forgetLatest(id, event.verdict.value)
+                self._forgetOther(id)
                 self._add(id, event.target, event.verdict.value, event.why + ended)
+                if event.verdict is event.former:
+                    self._another[id] = self._latest[0]
 
     def explain(self) -> list[dict[str, str | None]]:
         """See L{LoadBalancer.explain <tinylb.LoadBalancer.explain>}."""
@@ -54,11 +57,14 @@ class Decisions:
         ]
         return sorted((*present, *self._latest), key=lambda each: each["time"] or "", reverse=True)
 
-    def _forgetLatest(self, backend: str, what: str) -> None:
-        """Another reason for the same replaces the former one: it may be another with each check."""
-        latest = next((each for each in self._latest if each["backend"] == backend), None)
-        if latest is not None and latest["what"] == what:
-            self._latest.remove(latest)
+    def _forgetOther(self, backend: str) -> None:
+        """
+        Another reason for the same verdict is not remembered for long: it may be another with each check. When the
+        verdict came about, and why, is.
+        """
+        other = self._another.pop(backend, None)
+        if other is not None and other in self._latest:
+            self._latest.remove(other)
 
     def _add(self, backend: str | None, target: str, what: str, why: str) -> None:
         self._latest.appendleft(_decision(timestamp(), backend, target, what, why))

@@ -79,13 +79,13 @@ class Pool:
                 self._tellOfTheDead(ended)
         return target in self.selection.backends.targets
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self, *, addsUp: bool = True) -> dict[str, Any]:
         """See L{LoadBalancer.describe <tinylb.LoadBalancer.describe>}."""
         return {
             "ready": self.selection.isUsable(),
             "revision": self.selection.revision,
             "connections": self.registry.connections,
-            "backends": [self._describeMember(member) for member in self.selection.backends.members],
+            "backends": [self._describeMember(member, addsUp) for member in self.selection.backends.members],
         }
 
     def explain(self) -> list[dict[str, str | None]]:
@@ -130,9 +130,10 @@ class Pool:
             VerdictChanged, target, counts.verdict, counts.why, pairs, former, ids, ready, kept, standby
         )
 
-    def _describeMember(self, member: Member) -> dict[str, Any]:
+    def _describeMember(self, member: Member, addsUp: bool) -> dict[str, Any]:
         record = self.registry.record(member.target)
         finding = self.selection.findingOf(member)
+        pairs = record.pairs if addsUp else ()
         return {
             "id": member.id,
             "target": member.target,
@@ -144,6 +145,6 @@ class Pool:
             "connections": len(record.pairs),
             "opened": record.opened,
             "failed": record.failed,
-            "bytesIn": record.bytesIn + sum(pair.bytesIn for pair in record.pairs),
-            "bytesOut": record.bytesOut + sum(pair.bytesOut for pair in record.pairs),
+            "bytesIn": record.bytesIn + sum(pair.bytesIn for pair in pairs),
+            "bytesOut": record.bytesOut + sum(pair.bytesOut for pair in pairs),
         }

@@ -92,9 +92,9 @@ class LoadBalancerService(Service):
         """
         return self._ready.when()
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self, *, addsUp: bool = True) -> dict[str, Any]:
         """L{LoadBalancer.describe}, and C{provider}: its C{source}, C{error} and C{changed}."""
-        return {**self.balancer.describe(), "provider": self.describeProvider()}
+        return {**self.balancer.describe(addsUp=addsUp), "provider": self.describeProvider()}
 
     def describeProvider(self) -> dict[str, str | None]:
         """C{source}, C{error} and C{changed} of the provider; see L{IDescribed.describe}."""

@@ -227,3 +227,14 @@ def test_stop(cluster: ControlPlane) -> None:
     tinylb = cluster.balance("--backend", f"{HOST}:{freePort()}")
     tinylb.waitFor("nothing is known from it yet|nobody has been heard of")
     assert tinylb.stop() == 0
+
+
+def test_checked(cluster: ControlPlane) -> None:
+    """Where nothing else is said an https check believes the authority of the cluster that is followed."""
+    tinylb = cluster.balance("--backend", cluster.target("a"), "--check", "https:/readyz", "--check-interval", "0.1")
+    hasSet(tinylb, cluster.target("b"))
+    cluster.awaitServing("a", "b")
+    cluster.servers["b"].ready(False)
+    tinylb.waitFor(rf"Backend {cluster.target('b')} is not-ready: check: HTTP 500; 1 ready")
+    assert tinylb.count("unknown authority") == 0
+    assert tinylb.stop() == 0

@@ -109,13 +109,19 @@ class DecisionTests(ExplainCase):
         self.assertEqual(self.latest(kit, "a"), "ready: it accepts connections again")
 
     def test_otherReasons(self) -> None:
-        """Another reason for the same verdict replaces the former one, so that checks do not drive out all the rest."""
+        """
+        Beside the reason for which a verdict came about only the latest other one is told, so that checks do not drive
+        out all the rest; and that one only while the verdict lasts.
+        """
         kit = self.balancer("a", "b")
         for number in range(2 * MOST):
             kit.balancer.setVerdict("a", Verdict.NOT_READY, f"reason {number}")
             kit.balancer.setVerdict("b", Verdict.DEAD, f"reason {number}")
         decided = [what for _, what, _ in self.explained(kit) if what != "passed over"]
-        self.assertEqual(decided, ["dead", "not-ready", "added", "added"])
+        self.assertEqual(decided, ["dead", "not-ready", "dead", "not-ready", "added", "added"])
+        kit.balancer.setVerdict("b", Verdict.READY, "it is back")
+        told = [f"{what}: {why}" for at, what, why in self.explained(kit) if at == "b" and what != "passed over"]
+        self.assertEqual(told[:-1], ["ready: it is back", "dead: reason 0"])
 
     def latest(self, kit: MemoryBalancer, id: str) -> str:
         """The latest decision about a backend."""

@@ -31,7 +31,7 @@ class AnswerTests(StatusTestCase):
     def test_head(self) -> None:
         """HEAD is answered as GET is, without the body."""
         self.serve(metrics=FixedMetrics(b"a 1\n"))
-        for path in ("/", "/healthz", "/api/state", "/nothing"):
+        for path in ("/", "/healthz", "/api/explain", "/nothing"):
             head, get = self.ask(path, "HEAD"), self.ask(path)
             self.assertEqual((head.code, head.body), (get.code, b""))
             self.assertEqual(head.headers["content-length"], str(len(get.body)))

@@ -18,7 +18,7 @@ PARAMETERS = [
     ["check", None, None, "Check every backend: tcp, http:/PATH or https:/PATH, such as https:/readyz. Default: off."],
     ["check-interval", None, None, "Seconds from one check of a backend to the next; by default 2."],
     ["check-timeout", None, None, "Seconds that a check may take; by default 1."],
-    ["check-ca", None, None, "PEM file of the authorities to believe in https checks; by default the system's."],
+    ["check-ca", None, None, "PEM file of whom to believe in https checks; by default the cluster, or the system."],
     ["check-cert", None, None, "PEM file of the client certificate for https checks."],
     ["check-key", None, None, "PEM file of its key, unless that stands beside the certificate."],
     ["rise", None, None, "Good checks in a row that make a backend ready again; by default 2."],
@@ -88,8 +88,16 @@ def _check(options: MutableMapping[str, Any]) -> IHealthCheck:
     except ImportError as error:
         raise wrongUsage(f"--check {options['check']}: {error}; pip install 'tinylb[tls]' for TLS") from None
     ca, cert, key = (_file(name, options[name]) for name in _FILES)
+    serverName, isVerifying = None, True
+    if ca is None and options["kubernetes"] is not None:
+        # The servers of a cluster have certificates of its own authority, which the system does not know.
+        from tinylb.providers.kubernetes.authority import clusterOf
+
+        cluster = clusterOf(options["kubernetes"])
+        if cluster is not None:
+            ca, serverName, isVerifying = cluster.ca, cluster.serverName or None, cluster.isVerifying
     try:
-        return HTTPCheck(path, ClientTLS(ca, cert, key))
+        return HTTPCheck(path, ClientTLS(ca, cert, key, serverName=serverName, isVerifying=isVerifying))
     except MissingKey as error:
         raise wrongUsage(f"{error}, with the key in it or in --check-key FILE") from None
     except BadPEM as error:

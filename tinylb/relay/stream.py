@@ -23,6 +23,7 @@ class StreamRelay:
         self._backend = backend
         self._relayed = relayed
         self._greeting = greeting
+        self._counted: tuple[int, int] | None = None
         self._seconds = clock.seconds
         self.active = clock.seconds()
         self.isAborting = False
@@ -30,12 +31,12 @@ class StreamRelay:
     @property
     def bytesIn(self) -> int:
         """Bytes received from the client so far."""
-        return self._client.count
+        return self._client.count if self._counted is None else self._counted[0]
 
     @property
     def bytesOut(self) -> int:
         """Bytes received from the backend so far."""
-        return self._backend.count
+        return self._backend.count if self._counted is None else self._counted[1]
 
     def start(self) -> None:
         """Take the ends over, with what has come from them so far."""
@@ -146,6 +147,7 @@ class StreamRelay:
         Python looks for cycles, which on a quiet machine may be never.
         """
         self.isAborting = True
+        self._counted = self._client.count, self._backend.count  # whoever adds up in parts may ask later
         self._client.owner = self._backend.owner = NOBODY
         del self._client, self._backend, self._relayed
 

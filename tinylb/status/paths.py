@@ -7,9 +7,10 @@ from itertools import chain
 from typing import Protocol
 
 from tinylb.service import LoadBalancerService
-from tinylb.status.answer import Answer, say, show
+from tinylb.status.answer import JSON, Answer, say, show
 from tinylb.status.feed import LISTENERS, Feed
 from tinylb.status.files import files
+from tinylb.status.state import state
 
 _EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -46,7 +47,7 @@ class Paths:
             b"/healthz": self._health,
             b"/readyz": self._readiness,
             b"/metrics": self._exposition,
-            b"/api/state": lambda: show(balancer.describe()),
+            b"/api/state": lambda: Answer(200, JSON, state(balancer)),
             b"/api/explain": lambda: show(balancer.explain()),
             b"/api/events": self._events,
         }
