@@ -10,6 +10,7 @@ from twisted.internet import address
 from twisted.internet.interfaces import IAddress
 
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)", re.ASCII)
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.ASCII | re.IGNORECASE)
 _ZONE = re.compile(r"[a-z0-9._~-]*", re.ASCII | re.IGNORECASE)
 
 
@@ -53,6 +54,10 @@ class HostPort:
 
         @raise InvalidAddress: for anything else.
         """
+        scheme = _SCHEME.match(text)
+        if scheme:
+            more = " and what follows the port" if "/" in text[scheme.end() :] else ""
+            raise InvalidAddress(f"{quote(text)} is a URL; HOST:PORT is expected, without {scheme[0][:20]}{more}")
         host, colon, port = text.rpartition(":")
         bracketed = host.startswith("[") and host.endswith("]")
         if ":" in host and not bracketed:

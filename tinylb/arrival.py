@@ -11,7 +11,7 @@ from tinylb.ends import Backlog, End
 from tinylb.events import CloseReason
 from tinylb.failures import DialError
 from tinylb.pair import Pair
-from tinylb.proxyheader import header
+from tinylb.proxyprotocol.header import header
 from tinylb.reception import Reception, State, Waiting
 from tinylb.search import Connected
 from tinylb.transports import SocketTransport, abandon

@@ -10,7 +10,7 @@ from twisted.internet.interfaces import IAddress, IProtocol, IProtocolFactory
 from zope.interface import implementer
 
 from tinylb.events import CloseReason
-from tinylb.greeting import greet
+from tinylb.proxyprotocol.greeting import greet
 from tinylb.ranking import Candidate
 from tinylb.transports import ISocketFactory
 

@@ -14,7 +14,7 @@ from tinylb.addresses import HostPort
 from tinylb.direct import DirectEndpoint
 from tinylb.interfaces import IBackend, INamed, IProxyProtocol, IStandby
 from tinylb.names import NamesReactor, namesReactor
-from tinylb.proxyheader import VERSIONS
+from tinylb.proxyprotocol.header import VERSIONS
 
 
 @implementer(IProxyProtocol)

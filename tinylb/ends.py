@@ -297,7 +297,7 @@ class BackendEnds:
     The factory of the ends at backends' connections.
 
     @ivar takesSockets: whether the ends will be taken over, so that their transports need not move bytes.
-    @ivar greets: whether their relay says to the backend whose connection it is; see L{tinylb.proxyheader}.
+    @ivar greets: whether their relay says to the backend whose connection it is; see L{tinylb.proxyprotocol.header}.
     """
 
     greets = True

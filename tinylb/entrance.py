@@ -8,7 +8,7 @@ from twisted.internet.protocol import Factory
 from tinylb.acceptor import Acceptor
 from tinylb.arrival import Arrival
 from tinylb.ends import End
-from tinylb.introduction import Introduction
+from tinylb.proxyprotocol.introduction import Introduction
 from tinylb.reception import Reception
 
 

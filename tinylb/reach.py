@@ -8,8 +8,8 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from tinylb.backends import proxyProtocolOf
-from tinylb.greeting import greet
 from tinylb.interfaces import IBackend, INamed
+from tinylb.proxyprotocol.greeting import greet
 from tinylb.transports import abandon
 
 

@@ -20,10 +20,10 @@ from tinylb.backends import BackendSet
 from tinylb.balancer import BalancerOptions, LoadBalancer
 from tinylb.follower import Follower
 from tinylb.interfaces import IProvider, IRefreshable
-from tinylb.introduced import unwrapped
 from tinylb.listeners import Listeners
 from tinylb.outcome import Outcome
 from tinylb.ownaddress import OwnAddresses
+from tinylb.proxyprotocol.endpoint import unwrapped
 
 
 class State(Enum):

@@ -38,7 +38,7 @@ OPTIONS = {
 
 FILES: dict[str, tuple[str | bytes, str]] = {
     "half written": ('{"backends": {', "line 1 column 15"),
-    "empty": ("", "line 1 column 1"),
+    "empty": (" \n", ": is empty; JSON such as "),
     "not UTF-8": (b"\xff\xfe{", "UTF-8"),
     "unknown key": ('{"backends": {}, "more": 1}', '"more"'),
     "key twice": ('{"backends": {"a": "192.0.2.1:1", "a": "192.0.2.2:1"}}', '"a"'),

@@ -70,8 +70,15 @@ class ParseTests(SynchronousTestCase):
 
     def test_bareIPv6(self) -> None:
         """IPv6 without brackets is ambiguous; the message says where brackets go."""
-        for text in ("2001:db8::1:6443", "::1", "::1:80", "http://cp-1:6443", "[::1:80", "::1]:80", "[::1]:x:80"):
+        for text in ("2001:db8::1:6443", "::1", "::1:80", "[::1:80", "::1]:80", "[::1]:x:80"):
             self.assertInvalid(text, "[2001:db8::1]:6443")
+
+    def test_url(self) -> None:
+        """A URL is called one, with what to leave out, whatever kind of host it has."""
+        for host in ("cp-1", "192.0.2.11:6443", "[2001:db8::1]:6443", "2001:db8::1", ""):
+            self.assertInvalid(f"https://{host}", "a URL", "HOST:PORT", "without https://")
+        self.assertInvalid("HTTP://cp-1:80/path?a=b:80", "a URL", "without HTTP:// and what follows the port")
+        self.assertInvalid("x" * 5000 + "://a:80", "a URL")
 
     def test_wrongBrackets(self) -> None:
         """Brackets are for IPv6 alone."""

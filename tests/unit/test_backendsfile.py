@@ -104,7 +104,8 @@ class InvalidTests(SynchronousTestCase):
 
     def test_notJSON(self) -> None:
         """Broken JSON is reported by line and column, with an example."""
-        self.assertInvalid(b"", "line 1 column 1", '{"backends":')
+        for nothing in (b"", b" \n", b"\xef\xbb\xbf"):
+            self.assertInvalid(nothing, "is empty", '{"backends":')
         self.assertInvalid(b'{"backends": {\n  "a": x}}', "line 2 column 8", '{"backends":')
         self.assertInvalid(b'{"backends": {"a": "x:1",}}', "line 1 column")
         self.assertInvalid(b'{"backends": {}} {}', "line 1 column 18")

@@ -12,7 +12,7 @@ from tests.unit.servicecase import ServiceTestCase
 from tests.unit.test_proxyheader import LOCAL, SIGNATURE
 from tinylb import BackendPicked, CloseReason, PairClosed, PairOpened
 from tinylb.addresses import spell
-from tinylb.introduced import unwrapped
+from tinylb.proxyprotocol.endpoint import unwrapped
 from tinylb.testing import Behaviour, MemoryBackend, MemoryEndpoint
 
 BLOCK = SIGNATURE + bytes.fromhex("21 11 0011 C0000207 C0000209 1267 01BB 04 0002 0000")

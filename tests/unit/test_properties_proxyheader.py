@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.unit.hypothesisprofile import REPEATABLE
 from tests.unit.test_proxyheader import LOCAL, SIGNATURE
-from tinylb.proxyheader import VERSIONS, Header, InvalidHeader, header, read
+from tinylb.proxyprotocol.header import VERSIONS, Header, InvalidHeader, header, read
 from tinylb.sockets import Address
 
 ports = st.integers(0, 65535)

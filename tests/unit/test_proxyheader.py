@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.internet.address import HostnameAddress, IPv4Address, IPv6Address, UNIXAddress
 from twisted.trial.unittest import SynchronousTestCase
 
-from tinylb.proxyheader import VERSIONS, header, ownHeader
+from tinylb.proxyprotocol.header import VERSIONS, header, ownHeader
 
 SIGNATURE = bytes.fromhex("0D 0A 0D 0A 00 0D 0A 51 55 49 54 0A")
 LOCAL = SIGNATURE + bytes.fromhex("20 00 0000")

@@ -6,7 +6,7 @@ from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.unit.test_proxyheader import LOCAL, SIGNATURE, ip
-from tinylb.proxyheader import Header, InvalidHeader, read
+from tinylb.proxyprotocol.header import Header, InvalidHeader, read
 from tinylb.sockets import Address
 
 FOUR = (ip("192.168.0.1", 56324), ip("192.168.0.11", 443))

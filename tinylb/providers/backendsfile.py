@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tinylb.addresses import HostPort, InvalidAddress, quote
-from tinylb.proxyheader import VERSIONS
+from tinylb.proxyprotocol.header import VERSIONS
 
 EXAMPLE = '{"backends": {"cp-1": "192.0.2.11:6443"}}'
 
@@ -67,7 +67,10 @@ def parseDocument(content: bytes, more: tuple[str, ...] = ()) -> tuple[dict[str,
 
 def _load(content: bytes) -> Any:
     try:
-        return json.loads(content.decode("utf-8-sig"), object_pairs_hook=_distinct, parse_constant=_noConstant)
+        text = content.decode("utf-8-sig")
+        if not text.strip():
+            raise InvalidBackends(f"is empty; JSON such as {EXAMPLE} is expected")
+        return json.loads(text, object_pairs_hook=_distinct, parse_constant=_noConstant)
     except UnicodeDecodeError as error:
         raise InvalidBackends(f"byte {error.start} is not UTF-8; JSON in UTF-8 is expected") from None
     except json.JSONDecodeError as error:

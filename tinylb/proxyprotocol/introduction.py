@@ -8,7 +8,7 @@ from tinylb.arrival import Arrival
 from tinylb.ends import End
 from tinylb.events import CloseReason
 from tinylb.failures import DialError
-from tinylb.proxyheader import Header, InvalidHeader, read
+from tinylb.proxyprotocol.header import Header, InvalidHeader, read
 from tinylb.reception import Reception, Waiting
 
 

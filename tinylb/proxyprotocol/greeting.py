@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from twisted.internet.interfaces import IProtocol, ITransport
 
-from tinylb.proxyheader import ownHeader
+from tinylb.proxyprotocol.header import ownHeader
 
 
 def greet(protocol: IProtocol, version: str) -> None:
     """
     Let the connection that a protocol is about to get begin with a header of the PROXY protocol.
 
-    @param version: of L{VERSIONS <tinylb.proxyheader.VERSIONS>}.
+    @param version: of L{VERSIONS <tinylb.proxyprotocol.header.VERSIONS>}.
     """
 
     def makeConnection(transport: ITransport) -> None:
