@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import FrameType, TracebackType
-from typing import Any, Protocol
+from typing import Any
 
 from twisted.application.service import IService, Service
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
@@ -20,6 +20,7 @@ from tinylb.accepts import QuietAccepts
 from tinylb.clock import monotonicClock
 from tinylb.interfaces import IRefreshable
 from tinylb.listeners import CannotListen
+from tinylb.listening import ListeningService
 from tinylb.service import LoadBalancerService
 from tinylb.wording import counted
 
@@ -46,18 +47,6 @@ class Process:
 
     pidfile: str | None
     isSilent: bool
-
-
-class ListeningService(Protocol):
-    """A service that listens as L{LoadBalancerService} does."""
-
-    def privilegedStartService(self) -> None: ...
-
-    def startService(self) -> None: ...
-
-    def whenListening(self) -> Deferred[None]: ...
-
-    def stopService(self) -> Deferred[None] | None: ...
 
 
 class Program(Service):

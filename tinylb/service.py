@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from enum import Enum
+from collections.abc import Iterable
 from typing import Any
 
-from twisted.application.service import Service
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IListeningPort, IReactorTime, IStreamServerEndpoint
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -21,22 +19,18 @@ from tinylb.balancer import BalancerOptions, LoadBalancer
 from tinylb.follower import Follower
 from tinylb.interfaces import IProvider, IRefreshable
 from tinylb.listeners import Listeners
+from tinylb.listening import ListeningService
 from tinylb.outcome import Outcome
 from tinylb.ownaddress import OwnAddresses
 from tinylb.proxyprotocol.endpoint import unwrapped
 
 
-class State(Enum):
-    """What the service was last asked for."""
-
-    STOPPED = "stopped"
-    STARTED = "started"
-
-
 @implementer(IRefreshable)
-class LoadBalancerService(Service):
+class LoadBalancerService(ListeningService):
     """
-    Listens on endpoints and balances over what a provider publishes.
+    Listens on endpoints and balances over what a provider publishes. A set that is available at the start is in force
+    before the first endpoint is listened on. A stop goes in order: follow no more, listen no more, cancel dials, let
+    pairs finish, abort the rest.
 
     @param endpoint: one L{IStreamServerEndpoint}, or several.
     @param provider: an L{IProvider}, watched from the service's start to its stop.
@@ -65,25 +59,12 @@ class LoadBalancerService(Service):
         self._endpoints = [each for each, _ in unwrapping]
         self._drain = drain
         self._grace = grace
-        self._state = State.STOPPED
         self._leftOut: dict[str, str] = {}
         self._published: BackendSet | None = None
         self._entrances = [self.balancer.entrance(proxyProtocol=isWrapped) for _, isWrapped in unwrapping]
-        self._listeners = self._newListeners()
         self._ready = Outcome()
         self._follower = Follower(self.balancer.clock, provider, self._take)
-
-    @property
-    def hosts(self) -> Sequence[IAddress]:
-        """The addresses listened on, in the order of the endpoints."""
-        return self._listeners.hosts
-
-    def whenListening(self) -> Deferred[None]:
-        """
-        @return: a L{Deferred} that fires when every endpoint is listened on, or fails with
-            L{CannotListen <tinylb.listeners.CannotListen>}.
-        """
-        return self._listeners.outcome.when()
+        super().__init__()
 
     def whenReady(self) -> Deferred[None]:
         """
@@ -115,46 +96,15 @@ class LoadBalancerService(Service):
         """See L{IRefreshable.refresh}. The provider looks again, if it can."""
         self._follower.refresh()
 
-    def privilegedStartService(self) -> None:
-        """Listen while ports below 1024 may be had. A set that is available is in force before."""
-        Service.privilegedStartService(self)
-        self._begin()
-
-    def startService(self) -> None:
-        """
-        See L{Service.startService}.
-
-        @raise tinylb.listeners.CannotListen: when that is known at once. Otherwise L{whenListening} tells.
-        """
-        Service.startService(self)
-        self._begin()
-
-    def stopService(self) -> Deferred[None]:
-        """
-        Stop in order: follow no more, listen no more, cancel dials, let pairs finish, abort the rest.
-
-        @return: a L{Deferred} that fires when everything has ended. The service may be started again.
-        """
-        Service.stopService(self)
-        self._state = State.STOPPED
-        self._follower.stop()
-        ended = DeferredList([self._listeners.close(), self.balancer.drain(self._drain, self._grace)])
-        return ended.addCallback(lambda _: None)
-
-    def _begin(self) -> None:
-        if self._state is State.STARTED:
-            return
-        self._state = State.STARTED
-        if self._listeners.outcome.isKnown:
-            self._listeners, self._ready = self._newListeners(), Outcome()
+    def _prepare(self, isAgain: bool) -> None:
+        if isAgain:
+            self._ready = Outcome()
         self.balancer.resume()
         self._follower.start()
-        failures: list[Failure] = []
-        listening = self._listeners.outcome.when()
-        listening.addCallbacks(self._listening, self._cannotListen, errbackArgs=(failures,))
-        self._listeners.open()
-        if failures:
-            failures[0].raiseException()
+
+    def _end(self) -> Deferred[None]:
+        self._follower.stop()
+        return self.balancer.drain(self._drain, self._grace)
 
     def _newListeners(self) -> Listeners:
         return Listeners(self._endpoints, self._entrances, self._opened, self._accept)
@@ -168,15 +118,13 @@ class LoadBalancerService(Service):
         if self._published is not None:
             self._take(self._published)
 
-    def _listening(self, _: None) -> None:
+    def _listening(self) -> None:
         self._log.info("Listening on {hosts}", hosts=", ".join(map(spell, self.hosts)))
         if self._published is not None:
             self._ready.succeed()
 
-    def _cannotListen(self, failure: Failure, failures: list[Failure]) -> None:
-        failures.append(failure)
+    def _cannotListen(self, failure: Failure) -> None:
         self._ready.fail(failure)
-        self._state = State.STOPPED
         self._follower.stop()
 
     def _take(self, published: BackendSet) -> None:

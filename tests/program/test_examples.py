@@ -29,7 +29,8 @@ class Examples:
         self.folder.mkdir()
         for source in (ROOT / "examples").iterdir():
             if source.is_file():
-                text = re.sub(
+                ports = r"\b(64[48]\d|710\d|9090)\b"
+                text = re.sub(ports, lambda found: str(self.port(int(found[0]))), source.read_text())
                     r"\b(64[48]\d|710\d|9090)\b", lambda found: str(self.port(int(found[0]))), source.read_text()
                 )
                 (self.folder / source.name).write_text(text)

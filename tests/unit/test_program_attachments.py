@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
+from typing import cast
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
@@ -12,6 +13,7 @@ from zope.interface import implementer
 from tests.unit.programcase import ProgramCase
 from tinylb import CannotListen, LoadBalancerService
 from tinylb.interfaces import IRefreshable
+from tinylb.listening import ListeningService
 from tinylb.program import CannotStart, Process, Program
 from tinylb.testing import ManualProvider
 
@@ -71,7 +73,7 @@ class AttachmentTests(ProgramCase):
             Process(None, False),
             passing=[them["passing"]],
             lasting=[them["lasting"]],
-            status=(them["status"], "tcp:9090"),
+            status=(cast(ListeningService, them["status"]), "tcp:9090"),
         )
         return program, them
 

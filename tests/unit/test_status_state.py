@@ -32,7 +32,7 @@ class StateTests(ServiceTestCase):
         self.assertEqual(json.loads(told)["backends"][0]["bytesOut"], 18)
 
     def test_manyConnections(self) -> None:
-        """Of many connections it looks at some, and lets others have their turn; one that ends meanwhile counts once."""
+        """Of many connections it looks at some, then others have their turn; one that ends meanwhile counts once."""
         self.patch(state, "PAIRS_A_TURN", 2)
         service, clients = self.busy(5)
         parts = state.state(service)

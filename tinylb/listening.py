@@ -1,0 +1,109 @@
+"""A service that listens from its start to its stop, and may be started again."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from enum import Enum
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.interfaces import IAddress
+from twisted.python.failure import Failure
+
+from tinylb.listeners import Listeners
+
+
+class State(Enum):
+    """What a service was last asked for."""
+
+    STOPPED = "stopped"
+    STARTED = "started"
+
+
+class ListeningService(Service, ABC):
+    """What such services have in common. Privileged start and start, one after the other, are one start."""
+
+    def __init__(self) -> None:
+        self._state = State.STOPPED
+        self._listeners = self._newListeners()
+
+    @property
+    def hosts(self) -> Sequence[IAddress]:
+        """The addresses listened on, in the order of the endpoints."""
+        return self._listeners.hosts
+
+    def whenListening(self) -> Deferred[None]:
+        """
+        @return: a L{Deferred} that fires when every endpoint is listened on, or fails with
+            L{CannotListen <tinylb.listeners.CannotListen>}.
+        """
+        return self._listeners.outcome.when()
+
+    def privilegedStartService(self) -> None:
+        """Listen while ports below 1024 may be had; see L{startService}."""
+        Service.privilegedStartService(self)
+        self._begin()
+
+    def startService(self) -> None:
+        """
+        Listen.
+
+        @raise tinylb.listeners.CannotListen: when that is known at once. Otherwise L{whenListening} tells.
+        """
+        Service.startService(self)
+        self._begin()
+
+    def stopService(self) -> Deferred[None]:
+        """
+        Listen no more, and end.
+
+        @return: a L{Deferred} that fires when everything has ended. The service may be started again.
+        """
+        Service.stopService(self)
+        self._state = State.STOPPED
+        return DeferredList([self._listeners.close(), self._end()]).addCallback(lambda _: None)
+
+    @abstractmethod
+    def _newListeners(self) -> Listeners:
+        """Those of one start."""
+
+    @abstractmethod
+    def _prepare(self, isAgain: bool) -> None:
+        """Whatever comes before listening, at each start."""
+
+    @abstractmethod
+    def _listening(self) -> None:
+        """Every endpoint is listened on."""
+
+    @abstractmethod
+    def _cannotListen(self, failure: Failure) -> None:
+        """What was prepared is of no use."""
+
+    @abstractmethod
+    def _end(self) -> Deferred[None]:
+        """
+        Whatever goes with the end of listening.
+
+        @return: a L{Deferred} that fires when that is done.
+        """
+
+    def _begin(self) -> None:
+        if self._state is State.STARTED:
+            return
+        self._state = State.STARTED
+        isAgain = self._listeners.outcome.isKnown
+        if isAgain:
+            self._listeners = self._newListeners()
+        self._prepare(isAgain)
+        failures: list[Failure] = []
+        listening = self._listeners.outcome.when()
+        listening.addCallbacks(lambda _: self._listening(), self._failed, errbackArgs=(failures,))
+        self._listeners.open()
+        if failures:
+            failures[0].raiseException()
+
+    def _failed(self, failure: Failure, failures: list[Failure]) -> None:
+        failures.append(failure)
+        self._state = State.STOPPED
+        self._cannotListen(failure)
