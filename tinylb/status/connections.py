@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from twisted.internet import tcp
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.interfaces import IAddress, IReactorTime
+from twisted.internet.interfaces import IAddress, IDelayedCall, IListeningPort, IReactorTime
 from twisted.internet.protocol import Factory
 
 from tinylb.outcome import Outcome
@@ -13,8 +14,11 @@ from tinylb.status.site import Site
 MOST = 64
 """So many stay open."""
 
-LEAVING = 8
-"""So many more may be on their way out, which takes a turn of the reactor."""
+AT_ONCE = 8
+"""So many more may be on their way out, which takes a turn of the reactor; and so many are accepted in a turn."""
+
+PAUSE = 0.01
+"""Seconds from one such turn to the next: what a flood costs is bounded, and whoever has a question gets through."""
 
 
 class Connections(Factory):
@@ -32,12 +36,25 @@ class Connections(Factory):
         self._most = most
         self._channels: dict[Channel, None] = {}
         self._leaving: set[Channel] = set()
+        self._port: tcp.Port | None = None
+        self._pause: IDelayedCall | None = None
         self._emptied = Outcome()
+
+    def hold(self, port: IListeningPort) -> None:
+        """This is what they come by. It can be held up if it has a socket of the usual kind."""
+        self._port = port if isinstance(port, tcp.Port) else None
+        if self._port is not None:
+            self._port.numberAccepts = AT_ONCE
 
     def buildProtocol(self, addr: IAddress | None) -> Channel | None:
         """See L{Factory.buildProtocol}."""
-        if len(self._channels) >= self._most and not self._makeRoom():
-            return None
+        if self._port is not None:
+            # Twisted's ports would accept 20 more in each turn that is as full as this says.
+            self._port.numberAccepts = 0
+        if len(self._channels) >= self._most:
+            self._holdUp()
+            if not self._makeRoom():
+                return None
         return Channel(self._site, self, self._clock)
 
     def logPrefix(self) -> str:
@@ -67,6 +84,10 @@ class Connections(Factory):
 
         @return: a L{Deferred} that fires when they have ended.
         """
+        self._port = None
+        if self._pause is not None:
+            self._pause.cancel()
+            self._pause = None
         if not self._channels:
             return succeed(None)
         self._emptied = Outcome()
@@ -74,8 +95,20 @@ class Connections(Factory):
             channel.abort()
         return self._emptied.when()
 
+    def _holdUp(self) -> None:
+        """Others, who have come to be balanced, are not to wait for those who only come."""
+        if self._port is not None and self._pause is None:
+            self._port.stopReading()
+            self._pause = self._clock.callLater(PAUSE, self._goOn)
+
+    def _goOn(self) -> None:
+        self._pause = None
+        if self._port is not None:
+            self._port.numberAccepts = AT_ONCE
+            self._port.startReading()
+
     def _makeRoom(self) -> bool:
-        if len(self._leaving) >= LEAVING:
+        if len(self._leaving) >= AT_ONCE:
             return False
         idle = (channel for channel in self._channels if not channel.isBusy)
         stuck = (channel for channel in self._channels if channel.isHeldUp)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime, IStreamServerEndpoint
+from twisted.internet.interfaces import IListeningPort, IReactorTime, IStreamServerEndpoint
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -54,7 +54,11 @@ class StatusService(ListeningService):
         super().__init__()
 
     def _newListeners(self) -> Listeners:
-        return Listeners([self._endpoint], [self._connections], lambda *_: None, lambda *_: None)
+        return Listeners([self._endpoint], [self._connections], lambda *_: None, self._accept)
+
+    def _accept(self, number: int, port: IListeningPort) -> None:
+        """The port accepts by itself."""
+        self._connections.hold(port)
 
     def _prepare(self, isAgain: bool) -> None:
         if self._metrics is not None:

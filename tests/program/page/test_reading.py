@@ -58,7 +58,7 @@ def everyState(stage: Stage, visit: Visit, **look: Any) -> Page:
     stage.write({**servers, "dead": "127.0.0.1:1"})
     tinylb = stage.follow("--status", LOOPBACK, "--check", "tcp", "--check-interval", "0.1")
     page = visit.open(tinylb, **look)
-    page.waitFor("document.querySelector('#backends .badge.dead')")
+    page.waitFor(f"{HEARS} && document.querySelector('#backends .badge.dead')")
     stage.nameOf(tinylb)
     page.waitFor("document.querySelector('#events li') && document.querySelector('#decisions .badge.dead')")
     stage.writeText("{")

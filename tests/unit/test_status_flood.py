@@ -1,0 +1,60 @@
+"""What becomes of the status endpoint's port when too many come at once."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from twisted.internet import tcp
+from twisted.internet.address import IPv4Address
+from twisted.internet.testing import MemoryReactorClock, StringTransport
+from twisted.trial.unittest import SynchronousTestCase
+
+from tinylb.status.connections import AT_ONCE, PAUSE, Connections
+
+SOMEBODY = IPv4Address("TCP", "127.0.0.1", 50000)
+
+
+class FloodTests(SynchronousTestCase):
+    """See L{Connections.hold}."""
+
+    def setUp(self) -> None:
+        """Room for two, by a port that is listened on."""
+        self.reactor = MemoryReactorClock()
+        self.connections = Connections(cast(Any, None), self.reactor, 2)
+        self.port = tcp.Port(0, self.connections, reactor=self.reactor)
+        self.port.startReading()
+        self.connections.hold(self.port)
+
+    def come(self, count: int) -> list[bool]:
+        """So many come, one after the other: which of them stay."""
+        stay = []
+        for _ in range(count):
+            channel = self.connections.buildProtocol(SOMEBODY)
+            if channel is not None:
+                channel.makeConnection(StringTransport())  # type: ignore[no-untyped-call]
+                self.addCleanup(channel.setTimeout, None)
+            stay.append(channel is not None)
+        return stay
+
+    @property
+    def isListening(self) -> bool:
+        """Whether the reactor asks the port."""
+        return self.port in self.reactor.getReaders()
+
+    def test_heldUp(self) -> None:
+        """When it is full those who come take the place of others; a few in a turn, and the next after a moment."""
+        self.assertEqual(self.come(2), [True] * 2)
+        self.assertTrue(self.isListening)
+        self.assertEqual(self.come(AT_ONCE + 1), [True] * AT_ONCE + [False])
+        self.assertFalse(self.isListening)
+        self.port.numberAccepts = 500
+        self.reactor.advance(PAUSE)
+        self.assertTrue(self.isListening)
+        self.assertEqual(self.port.numberAccepts, AT_ONCE)
+
+    def test_ended(self) -> None:
+        """A port that is closed meanwhile is left alone."""
+        self.come(3)
+        self.connections.close()
+        self.reactor.advance(PAUSE)
+        self.assertFalse(self.isListening)
