@@ -51,7 +51,7 @@ async def main(reactor: Any) -> None:
         try:
             await TCP4ServerEndpoint(reactor, port, interface="127.0.0.1").listen(site)
         except CannotListenError as error:
-            sys.exit(f"{name} cannot listen on 127.0.0.1:{port}: {error.socketError.strerror}")
+            sys.exit(f"{name} cannot listen on 127.0.0.1:{port}: {error.socketError.strerror.lower()}")
     print("Listening:", ", ".join(f"{name} on 127.0.0.1:{port}" for name, port in PORTS.items()), flush=True)
     await LoopingCall(checkParent, os.getppid()).start(0.1)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -104,10 +105,22 @@ class Document:
         """Where it leads to."""
         return [link for line in self.prose() for link in _LINK.findall(line)]
 
+    def sections(self) -> list[str]:
+        """The anchors of its sections, in order."""
+        return [_anchor(line.removeprefix("## ")) for line in self.prose() if line.startswith("## ")]
+
+    def contents(self) -> list[str]:
+        """The anchors in what stands before its first section, in order; none where it says nothing of its sections."""
+        before = takewhile(lambda line: not line.startswith("## "), self.prose())
+        return re.findall(r"\]\(#([^)]+)\)(?= ?(?:·|\||$))", "\n".join(before), re.MULTILINE)
+
     def anchors(self) -> set[str]:
         """What a link may name within it, as it is shown on the web."""
-        headings = [found[1].lower() for line in self.prose() if (found := _HEADING.fullmatch(line))]
-        return {re.sub(r"[^\w\- ]", "", heading).replace(" ", "-") for heading in headings}
+        return {_anchor(found[1]) for line in self.prose() if (found := _HEADING.fullmatch(line))}
+
+
+def _anchor(heading: str) -> str:
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
 def quoted(cell: str) -> list[str]:

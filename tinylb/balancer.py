@@ -82,6 +82,8 @@ class LoadBalancer(Entrance):
         random: Callable[[], float] = systemRandom.random,
         clock: IReactorTime | None = None,
     ) -> None:
+        if policy is not None and not hasattr(policy, "pick"):
+            raise TypeError(f"the policy is {policy!r}; expected: an IPolicy, such as RoundRobin()")
         self.clock = clock = clock or monotonicClock(reactor)
         self._pool = Pool(clock, policy or RoundRobin(), random, onDown)
         self._registry = self._pool.registry

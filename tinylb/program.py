@@ -84,19 +84,20 @@ class Program(Service):
         self._listening.append((balancer, [f"--listen {each}" for each in listen]))
         self._signalledAt: float | None = None
         self._isHurrying = False
+        self._hasTerminal = False
         self._clock = monotonicClock(reactor)
         self._accepts = QuietAccepts(self._clock)
 
     def privilegedStartService(self) -> None:
         """Listen, with the rights that the process was started with. Whoever waits for that may send signals then."""
-        self._handleSignals()
+        self._takeSignals()
         for service, names in self._listening:
             self._reporting(service.privilegedStartService, names)
 
     def startService(self) -> None:
         """Start, and take the signals over."""
         Service.startService(self)
-        self._handleSignals()
+        self._takeSignals()
         # Python ends by a signal that comes while it is finishing, unless that is ignored by then.
         atexit.register(_ignoreSignals)
         for service, names in self._listening:
@@ -145,13 +146,21 @@ class Program(Service):
         self._reactor.stop()
         self._reactor.addSystemEventTrigger("after", "shutdown", self._exit, 1)
 
+    def _takeSignals(self) -> None:
+        """A process that was told to ignore SIGHUP, as by nohup(1), is to outlive its terminal."""
+        self._hasTerminal = self._hasTerminal or (signal.getsignal(signal.SIGHUP) != signal.SIG_IGN and _hasTerminal())
+        self._handleSignals()
+
     def _handleSignals(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._signalled)
         signal.signal(signal.SIGHUP, lambda *_: self._reactor.callFromThread(self._refresh))
 
     def _refresh(self) -> None:
-        """While it stops, only what lasts still has something to look at."""
+        """While it stops, only what lasts still has something to look at. A terminal that is gone ends its programs."""
+        if self._hasTerminal and not _hasTerminal():
+            self._signalled(signal.SIGHUP, None)
+            return
         first = (self._tellRefresh, self._balancer.refresh) if self.running else ()
         attached = (*self._passing, *self._lasting)
         for step in (*first, *(each.refresh for each in attached if IRefreshable.providedBy(each))):
@@ -206,6 +215,15 @@ class Program(Service):
     def _stopped(self, _: object) -> None:
         self._accepts.stop()
         self._log.info("Stopped")
+
+
+def _hasTerminal() -> bool:
+    """Whether there is somebody at a terminal that is ours; see tty(4)."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
 
 
 def _ignoreSignals() -> None:

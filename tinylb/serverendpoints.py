@@ -44,7 +44,8 @@ def serverEndpoint(reactor: Any, option: str, description: str, *, isPrivate: bo
             wrong = "systemd has handed over no such socket; start tinylb by its socket unit, or listen on, for example"
         else:
             wrong = f"not a server endpoint ({oneLine(error)}); expected for example"
-        raise wrongUsage(f"--{option} {description}: {wrong} tcp:6443:interface=127.0.0.1") from None
+        example = "tcp:9090" if isPrivate else "tcp:6443:interface=127.0.0.1"
+        raise wrongUsage(f"--{option} {description}: {wrong} {example}") from None
 
 
 def kindOf(description: str) -> str:

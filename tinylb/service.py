@@ -39,6 +39,7 @@ class LoadBalancerService(ListeningService):
     @param grace: seconds of them in which clients that were waiting for a backend then may still get one.
     @param options: see L{BalancerOptions}.
     @ivar balancer: the L{LoadBalancer}; its observers may be added to.
+    @raise TypeError: when C{provider} is nothing that can be watched.
     """
 
     _log = Logger()
@@ -53,6 +54,8 @@ class LoadBalancerService(ListeningService):
         grace: float = 0.0,
         **options: Unpack[BalancerOptions],
     ) -> None:
+        if not hasattr(provider, "watch"):
+            raise TypeError(f"the provider is {provider!r}; expected: something to watch, such as a Value of that")
         self.balancer = LoadBalancer(reactor, **options)
         given = [endpoint] if IStreamServerEndpoint.providedBy(endpoint) else endpoint
         unwrapping = [unwrapped(each) for each in given]

@@ -33,9 +33,9 @@ def rules() -> list[dict[str, Any]]:
 def test_series(rules: list[dict[str, Any]]) -> None:
     """Each metric that a rule asks for has its row there, with the labels asked for, which may have those values."""
     rows = METRICS.rows("metric", "type", "labels", "meaning", "what to do")
-    known = {quoted(name)[0]: {*quoted(labels), "job"} for name, _, labels, *_ in rows}
+    known = {quoted(name)[0]: {*quoted(labels), "job"} for name, _, labels, *_ in rows} | {"up": {"job"}}
     for rule in rules:
-        asked = re.findall(r"\b((?:tinylb|process)_\w+)(?:\{([^}]*)\})?", rule["expr"])
+        asked = re.findall(r"\b((?:tinylb|process)_\w+|up\b)(?:\{([^}]*)\})?", rule["expr"])
         assert asked, rule["alert"]
         for name, selector in asked:
             for label, values in re.findall(r'(\w+)[=!~]+"([^"]*)"', selector):

@@ -121,7 +121,7 @@ def test_image(pod: Object) -> None:
     name, _, tag = containerOf(pod)["image"].rpartition(":")
     assert tag == version()
     (kustomization,) = documents(MANIFESTS / "kustomization.yaml")
-    assert kustomization["images"] == [{"name": name, "newTag": tag}]
+    assert kustomization["images"] == [{"name": name, "newName": name, "newTag": tag}]
 
 
 def test_staticPodIsAlone() -> None:

@@ -128,6 +128,7 @@ class Sandbox:
         units = ROOT / "deploy" / "systemd"
         spell = ", ".join(f'"{id}": "{address}:6443"' for id, address in BACKENDS.items())
         (self._root / "etc/tinylb/backends.json").write_text(f'{{"backends": {{{spell}}}}}')
+        shutil.copy(units / "options", self._root / "etc/tinylb/options")
         listen = _setting(units / "tinylb.socket", "ListenStream")
         options = shlex.split(_setting(units / "options", "TINYLB_OPTIONS").strip('"'))
         host, _, port = listen.rpartition(":")

@@ -120,6 +120,7 @@ def python3(*arguments: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("pip", "tinylb", "twistd"):
         shutil.copy(str(shutil.which(name)), folder / name)
+    (folder / "activate").write_text(f"PATH={folder.resolve()}:$PATH\n")
 
 
 def make(*targets: str) -> None:

@@ -66,10 +66,19 @@ class Terminal:
         self._read(lambda: False, "its end", mayEnd=True)
         return self._process.wait(PATIENCE)
 
-    def close(self) -> None:
+    def hangUp(self) -> int:
+        """The terminal goes away; the exit status."""
+        os.close(self._terminal)
+        return self._process.wait(PATIENCE)
+
+    def kill(self) -> None:
         """End whatever is left of it."""
         self._process.kill()
         self._process.wait(PATIENCE)
+
+    def close(self) -> None:
+        """The same, and the terminal."""
+        self.kill()
         os.close(self._terminal)
 
     def _read(self, isEnough: Callable[[], bool], what: str, mayEnd: bool = False) -> None:

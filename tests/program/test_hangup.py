@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from contextlib import closing
 from signal import SIGHUP, SIGTERM
@@ -9,6 +10,7 @@ from signal import SIGHUP, SIGTERM
 from tests.program.accessfile import Visitors, linesOf
 from tests.program.processes import waitUntil
 from tests.program.stage import Stage
+from tests.program.terminal import Terminal
 from tinylb.providers.file import REREAD
 
 
@@ -105,3 +107,18 @@ def test_whileItStops(stage: Stage) -> None:
     assert [line["reason"] for line in linesOf(log)] == ["client-closed"]
     assert tinylb.count("Backend set") == 1
     assert tinylb.count("looking again") == 0
+
+
+def test_terminalGone(stage: Stage) -> None:
+    """A terminal that goes away ends it, as any program; while the terminal is there, SIGHUP is only a signal."""
+    file = stage.folder / "backends.json"
+    file.write_text('{"backends": {}}')
+    run = ("-m", "tinylb", "run", "--listen", "tcp:0:interface=127.0.0.1", "--backends-file", file)
+    terminal = Terminal(sys.executable, *run)
+    try:
+        terminal.waitFor("Listening on")
+        terminal.signal(SIGHUP)
+        terminal.waitFor("looking again")
+        assert terminal.hangUp() == 0
+    finally:
+        terminal.kill()

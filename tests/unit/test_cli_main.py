@@ -40,7 +40,10 @@ class UsageTests(SynchronousTestCase):
         """An option that the command does not have is named, an abbreviation too."""
         for wrong in ("--nope", "--wat", "more"):
             self.assertIn(wrong, self.refusal("status", ":9090", wrong))
-        self.assertIn("--help", self.refusal("check", "--nope", "file"))
+        for command in ("check", "status", "explain"):
+            line = self.refusal(command, "--nope", "file")
+            self.assertIn("--nope", line)
+            self.assertIn(f"'tinylb {command} --help'", line)
 
     def test_unprintable(self) -> None:
         """What was typed does not get to steer the terminal."""
@@ -76,7 +79,9 @@ class UsageTests(SynchronousTestCase):
 
     def test_helpOfRun(self) -> None:
         """C{run} lists the options of the plugin, and how the log is to be written."""
-        listed = str(RunOptions())
+        with contextlib.redirect_stdout(io.StringIO()) as out:
+            self.assertRaises(SystemExit, RunOptions().parseOptions, ["-h"])
+        listed = out.getvalue()
         self.assertIn("Usage: tinylb run [options]", listed)
         for option in ("--listen=", "--backends-file=", "--drain=", "--status=", "--json"):
             self.assertIn(option, listed)

@@ -49,6 +49,12 @@ class HeadlinesTests(SynchronousTestCase):
         self.assertEqual(" ".join(lines).count("wrong"), 20)
         self.assertTrue(all(len(line) <= 40 for line in lines))
 
+    def test_colours(self) -> None:
+        """Green: some backend is ready. Yellow: clients are served, though none is. Red: none can be served."""
+        for isReady, now, colour in ((True, "ready", "32"), (True, "resting", "33"), (False, "draining", "31")):
+            line = headlines(state(backend("a", state=now), ready=isReady), Terminal(hasColours=True))[0]
+            self.assertTrue(line.startswith(f"\x1b[{colour}m"), line)
+
     def test_pipe(self) -> None:
         """For programs it is one line with all of it, which begins as no row of the table does."""
         provider = {"source": "file b", "error": "gone", "changed": "2026-01-01T00:00:00+00:00"}
@@ -101,6 +107,13 @@ class NarrowTests(SynchronousTestCase):
             STATES.lines(rows, Terminal(200))[0].split(),
             ["ID", "TARGET", "STATE", "TIER", "WEIGHT", "OPEN", "OPENED", "FAILED", "IN", "OUT", "WHY"],
         )
+
+    def test_whyIsWhole(self) -> None:
+        """On a terminal of 80 columns the reason is told to its end."""
+        why = "check: TLS: the certificate is from an unknown authority; 15 connections kept, as nobody else is ready"
+        lines = STATES.lines([backend("cp-1", target="192.0.2.11:6443", state="not-ready", why=why)], Terminal(80))
+        start = lines[0].index("WHY")
+        self.assertIn(why, " ".join(line[start:].strip() for line in lines))
 
 
 class ScriptedClient(StatusClient):
@@ -196,6 +209,17 @@ class WatchTests(SynchronousTestCase):
         self.assertEqual(len(picture), 11)
         self.assertEqual(picture[4].split()[0], "b33")
         self.assertEqual(picture[-1], "and 34 more")
+
+    def test_columnsLeftOut(self) -> None:
+        """That columns are missing is told below the rows, before how many more rows there are."""
+        backends = [backend(f"b{number:02}") for number in range(40)]
+        (picture,) = self.pictures([state(*backends)], Terminal(60, 14))
+        self.assertEqual(len(picture), 13)
+        note = next(number for number, line in enumerate(picture) if line.startswith("no room for "))
+        shown = [line.split()[0] for line in picture[:note] if line.startswith("b")]
+        self.assertEqual(shown, [f"b{number:02}" for number in range(len(shown))])
+        self.assertGreater(len(shown), 3)
+        self.assertEqual(picture[-1], f"and {40 - len(shown)} more")
 
     def test_dumb(self) -> None:
         """A terminal that cannot be drawn on gets aligned blocks, and no sequences."""

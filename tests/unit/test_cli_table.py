@@ -40,12 +40,30 @@ class AlignedTests(SynchronousTestCase):
         table = Table(PLAIN.columns, (("OPEN", 0), ("WHY", 0)))
         self.assertEqual(table.lines(ROWS, Terminal(33)), PLAIN.lines(ROWS, Terminal()))
         self.assertEqual(table.lines(ROWS, Terminal(32))[0], "ID      WHY")
-        self.assertEqual(table.lines(ROWS, Terminal(20)), ["ID", "a", "longer"])
+        self.assertEqual(table.lines(ROWS, Terminal(20))[:3], ["ID", "a", "longer"])
+
+    def test_told(self) -> None:
+        """Which columns have gone is told below, and where they are to be seen; also that fits."""
+        table = Table(PLAIN.columns, (("OPEN", 0), ("WHY", 0)))
+        told = "no room for OPEN; a wider terminal or a pipe has all"
+        self.assertEqual(" ".join(table.lines(ROWS, Terminal(32))[3:]), told)
+        self.assertEqual(" ".join(table.lines(ROWS, Terminal(20))[3:]), told.replace("OPEN", "OPEN, WHY"))
+        self.assertTrue(all(len(line) <= 20 for line in table.lines(ROWS, Terminal(20))))
 
     def test_givenBack(self) -> None:
         """The room that a column leaves is given to those that were cut before."""
         table = Table(PLAIN.columns, (("WHY", 8), ("OPEN", 0)))
-        self.assertEqual(table.lines(ROWS, Terminal(22)), ["ID      WHY", "a       connection re…", "longer"])
+        self.assertEqual(table.lines(ROWS, Terminal(22))[:3], ["ID      WHY", "a       connection re…", "longer"])
+
+    def test_lastWraps(self) -> None:
+        """Where a table says so, the last text goes on below itself, whole, and in its colour."""
+        columns = (*PLAIN.columns[:2], Column("WHY", "why", brief, paint={"connection": Paint.BAD}.get))
+        table = Table(columns, (("WHY", 10),), wraps=True)
+        lines = ["ID       OPEN  WHY", "a           7  connection", "               refused", "longer  12345"]
+        self.assertEqual(table.lines(ROWS, Terminal(26)), lines)
+        self.assertEqual(table.lines(ROWS, Terminal(80)), PLAIN.lines(ROWS, Terminal()))
+        coloured = table.lines(ROWS, Terminal(26, hasColours=True))
+        self.assertEqual(coloured[1:3], ["a           7  \x1b[31mconnection\x1b[0m", lines[2]])
 
     def test_everyWidth(self) -> None:
         """However narrow it is, no line is wider than the terminal."""

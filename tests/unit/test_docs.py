@@ -83,7 +83,7 @@ class ListTests(SynchronousTestCase):
         text = " ".join(OPERATING.lines)
         for stated in (
             f"{connections.MOST} connections, of which",
-            f"with `--status` {connections.MOST} more",
+            f"With `--status` another {connections.MOST} are",
             f"of which {feed.BUDGET} are told in a second",
             f"{feed.LISTENERS} may listen",
             f"{channel.IDLE} s for a request",
@@ -137,6 +137,11 @@ class LogTests(SynchronousTestCase):
 
 class FormTests(SynchronousTestCase):
     """What holds for each document."""
+
+    def test_contents(self) -> None:
+        """What a document says at its beginning that it has is what it has, in that order."""
+        for name, unlisted in (("docs/operating.md", []), ("docs/runbook.md", ["first-always"])):
+            self.assertEqual([*unlisted, *document(name).contents()], document(name).sections())
 
     def test_languages(self) -> None:
         """Code is marked as what it is: whatever is marked as a command is run by a test."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from twisted.application.service import MultiService, Service
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
@@ -9,7 +11,7 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 
 from tests.unit.servicecase import ServiceTestCase, SlowEndpoint, WatchedProvider
-from tinylb import CannotListen
+from tinylb import CannotListen, LoadBalancerService
 from tinylb.events import ClientUnserved, PairClosed, PairOpened
 from tinylb.testing import MemoryEndpoint
 
@@ -113,6 +115,23 @@ class StartTests(ServiceTestCase):
                 else:
                     slow.succeed()
             self.assertIsNone(self.successResultOf(ready))
+
+
+class MistakenTests(ServiceTestCase):
+    """What an application may take for something else."""
+
+    def test_provider(self) -> None:
+        """A set is no provider."""
+        wrong: Any = self.set
+        error = self.assertRaises(TypeError, LoadBalancerService, self.endpoint, wrong, reactor=self.clock)
+        self.assertEqual(
+            str(error), "the provider is <BackendSet a=a>; expected: something to watch, such as a Value of that"
+        )
+
+    def test_policy(self) -> None:
+        """Its name on the command line is no policy."""
+        error = self.assertRaises(TypeError, self.service, policy="round-robin")
+        self.assertEqual(str(error), "the policy is 'round-robin'; expected: an IPolicy, such as RoundRobin()")
 
 
 class CannotListenTests(ServiceTestCase):

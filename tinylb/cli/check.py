@@ -52,7 +52,7 @@ _SACRIFICES = (
     ("RESULT", 8),
 )
 BACKENDS = Table(_COLUMNS, _SACRIFICES)
-FINDINGS = Table((*_COLUMNS, *_FOUND), _SACRIFICES)
+FINDINGS = Table((*_COLUMNS, *_FOUND), _SACRIFICES, wraps=True)
 
 
 def check(path: str, *, dials: bool, timeout: float, asJSON: bool) -> int:
@@ -82,7 +82,8 @@ def check(path: str, *, dials: bool, timeout: float, asJSON: bool) -> int:
         screen.write(json.dumps(document, indent=2 if screen.isTerminal else None) + "\n")
     else:
         told = counted(len(rows), "backend")
-        headline = f"{name} is valid: {told if findings is None else f'{reachable} of {told} reachable'}"
+        told = told if findings is None else f"{reachable} of {told} reachable"
+        headline = "; ".join([f"{name} is valid: {told}", *_doubts(backends)])
         table = BACKENDS if findings is None else FINDINGS
         screen.write("".join(f"{line}\n" for line in (*_head(headline, screen), *table.lines(rows, screen))))
     return FINE if findings is None or reachable == len(rows) else NOT_ALL_WELL
@@ -90,6 +91,16 @@ def check(path: str, *, dials: bool, timeout: float, asJSON: bool) -> int:
 
 def _head(headline: str, screen: Screen) -> list[str]:
     return [*wrapped(exact(headline), screen.size[0]), ""] if screen.isTerminal else [f"# {exact(headline)}"]
+
+
+def _doubts(backends: BackendSet) -> list[str]:
+    """What is valid, and most likely not meant."""
+    if not backends.members:
+        return ["nobody can be served"]
+    ids: dict[str, list[str]] = {}
+    for member in backends.members:
+        ids.setdefault(member.target, []).append(member.id)
+    return [f"{', '.join(each)} lead to the same target, {target}" for target, each in ids.items() if len(each) > 1]
 
 
 def _read(path: str) -> BackendSet:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
 from typing import NoReturn
 
 from tinylb.cli.failure import CUT, FINE, INTERRUPTED, CommandFailed
+from tinylb.cli.screen import Screen
 from tinylb.usage import count, seconds, wrongUsage
 
 STATUSES = """
@@ -29,7 +29,7 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """See L{argparse.ArgumentParser.error}."""
-        raise wrongUsage(f"{message}; '{self.prog} --help' lists what there is")
+        raise wrongUsage(f"{message}; {_help(self.prog)}")
 
 
 class _Version(argparse.Action):
@@ -39,7 +39,7 @@ class _Version(argparse.Action):
         from importlib.metadata import PackageNotFoundError, version
 
         try:
-            print(f"tinylb {version('tinylb')}")
+            Screen.of().write(f"tinylb {version('tinylb')}\n")
         except PackageNotFoundError:
             raise wrongUsage("this tinylb is not installed, so nobody knows its version") from None
         raise SystemExit(FINE)
@@ -57,14 +57,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given[:1] == ["run"]:
             # Its options are those of the plugin, which has a parser of its own.
             return _run(given[1:])
-        return _otherwise(given)
+        screen = Screen.of()
+        try:
+            return _otherwise(given)
+        finally:
+            screen.write("")  # help, which argparse has printed
     except CommandFailed as error:
         raise wrongUsage(str(error)) from None
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read this has enough of it. The interpreter would flush once more, and complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return CUT
 
 
@@ -75,7 +77,9 @@ def _run(arguments: Sequence[str]) -> int:
 
 
 def _otherwise(arguments: Sequence[str]) -> int:
-    parsed = _parser().parse_args(arguments)
+    parsed, strange = _parser().parse_known_args(arguments)
+    if strange:  # argparse itself would name the help of the whole, which does not list what the command has
+        raise wrongUsage(f"unrecognized arguments: {' '.join(strange)}; {_help(f'tinylb {parsed.command}')}")
     timeout = seconds("timeout", parsed.timeout, least=0.001)
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal that cannot show a name gets question marks for it
@@ -121,6 +125,10 @@ def _parser() -> argparse.ArgumentParser:
         "-n", "--latest", metavar="N", help="only so many; by default those that fit on the screen, or all into a pipe"
     )
     return parser
+
+
+def _help(command: str) -> str:
+    return f"'{command} --help' lists what there is"
 
 
 def _command(commands: argparse._SubParsersAction[_Parser], name: str, what: str, more: str = "") -> _Parser:

@@ -7,11 +7,13 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from types import FrameType
+from typing import NoReturn
 
 from twisted.logger import LogLevel
 
 from tinylb.cli.failure import FINE
 from tinylb.cli.logs import PRIORITIES, beginLogging, isJournal
+from tinylb.cli.screen import Screen
 from tinylb.program import CannotStart
 from tinylb.tap import Options, makeService
 from tinylb.usage import wrongUsage
@@ -28,6 +30,13 @@ class RunOptions(Options):
         "Exit status: 0 after SIGTERM or SIGINT, 1 for wrong usage and when it cannot start."
     )
     optFlags = [["json", None, "Log JSON objects, one a line. The log is on standard error."]]
+
+    def opt_help(self) -> NoReturn:
+        """Display this help and exit."""
+        Screen.of().write(f"{self}\n")
+        raise SystemExit(FINE)
+
+    opt_h = opt_help
 
 
 def run(arguments: Sequence[str]) -> int:

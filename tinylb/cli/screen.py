@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TextIO
 
+from tinylb.cli.failure import CommandFailed
+
 _FALLBACK = 80, 24
+_OUTPUT = "standard output"
 
 
 class Paint(Enum):
@@ -49,7 +52,13 @@ class Screen:
 
     @classmethod
     def of(cls, out: TextIO | None = None, environment: Mapping[str, str] = os.environ) -> Screen:
-        """The screen behind standard output, or another stream."""
+        """
+        The screen behind standard output, or another stream.
+
+        @raise CommandFailed: when there is none.
+        """
+        if out is None and sys.__stdout__ is None:
+            raise CommandFailed(f"{_OUTPUT}: it is closed")
         out = out or sys.stdout
         isTerminal = out.isatty()
         isSmart = isTerminal and environment.get("TERM", "") not in ("", "dumb", "unknown")
@@ -69,6 +78,18 @@ class Screen:
         return f"\x1b[{paint.value}m{text}\x1b[0m" if paint is not None and self.hasColours else text
 
     def write(self, text: str) -> None:
-        """Write, and see to it that it arrives."""
-        self.out.write(text)
-        self.out.flush()
+        """
+        Write, and see to it that it arrives, with all that was written before.
+
+        @raise CommandFailed: when it cannot.
+        @raise BrokenPipeError: when whoever reads it has enough.
+        """
+        try:
+            self.out.write(text)
+            self.out.flush()
+        except OSError as error:
+            # The interpreter would try once more at its end, and complain.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self.out.fileno())
+            if isinstance(error, BrokenPipeError):
+                raise
+            raise CommandFailed(f"{_OUTPUT}: {(error.strerror or str(error)).lower()}") from None

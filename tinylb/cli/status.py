@@ -53,7 +53,7 @@ _SACRIFICES = (
     ("ID", 8),
     ("WHY", 8),
 )
-STATES = Table((*_BEGINNING, _WHY), _SACRIFICES)
+STATES = Table((*_BEGINNING, _WHY), _SACRIFICES, wraps=True)
 STATES_AND_RATES = Table((*_BEGINNING, *_RATES, _WHY), _SACRIFICES)
 
 
@@ -98,7 +98,7 @@ def headlines(state: Mapping[str, Any], screen: Screen) -> list[str]:
         told += [unserved] if unserved else []
         told += [f"{key} {exact(provider[key])}" for key in ("source", "changed", "error") if provider.get(key)]
         return ["# " + "; ".join(told)]
-    lines = [("; ".join(told), Paint.GOOD if isReady else Paint.BAD)]
+    lines = [("; ".join(told), (Paint.GOOD if ready else Paint.DOUBTFUL) if isReady else Paint.BAD)]
     if provider.get("source"):
         changed = f", changed {age(provider['changed'])} ago" if provider.get("changed") else ""
         lines.append((exact(provider["source"]) + changed, Paint.FAINT))

@@ -41,13 +41,15 @@ class Table:
     """
     @ivar sacrifices: what becomes of which column, in this order, until it all fits a terminal: it is cut down to so
         many characters, but not further than need be, or it goes (0).
+    @ivar wraps: whether the last column goes on below itself where it would be cut.
     """
 
     columns: Sequence[Column]
     sacrifices: Sequence[tuple[str, int]] = ()
+    wraps: bool = False
 
     def lines(self, rows: Sequence[Row], screen: Screen) -> list[str]:
-        """The lines of the table, its titles first."""
+        """The lines of the table, its titles first; and below, which columns have gone, if any."""
         return self._aligned(rows, screen) if screen.isTerminal else self._separated(rows)
 
     def _separated(self, rows: Sequence[Row]) -> list[str]:
@@ -66,7 +68,19 @@ class Table:
         ]
         self._squeeze(columns, widths, screen.size[0])
         lines = [_line(screen, columns, widths, [column.title for column in columns], Paint.TITLE)]
-        return lines + [_line(screen, columns, widths, row) for row in zip(*cells, strict=True)]
+        for row in zip(*cells, strict=True):
+            lines += [_line(screen, columns, widths, part) for part in self._parts(row, widths)]
+        gone = ", ".join(column.title for column, width in zip(columns, widths, strict=True) if not width)
+        told = wrapped(f"no room for {gone}; a wider terminal or a pipe has all", screen.size[0]) if gone else []
+        return lines + [screen.painted(line, Paint.FAINT) for line in told]
+
+    def _parts(self, row: Sequence[str], widths: Sequence[int]) -> list[Sequence[str]]:
+        """A row as its lines."""
+        last = _last(widths)
+        if not self.wraps or width(row[last]) <= widths[last]:
+            return [row]
+        first, *others = wrapped(row[last], widths[last])
+        return [[*row[:last], first, *row[last + 1 :]], *([*[""] * last, each, *row[last + 1 :]] for each in others)]
 
     def _squeeze(self, columns: Sequence[Column], widths: list[int], room: int) -> None:
         numbers = {column.title: number for number, column in enumerate(columns)}
@@ -85,13 +99,17 @@ def _total(widths: Sequence[int]) -> int:
     return sum(each + len(GAP) for each in widths if each) - len(GAP)
 
 
+def _last(widths: Sequence[int]) -> int:
+    return max((number for number, each in enumerate(widths) if each), default=0)
+
+
 def _line(
     screen: Screen, columns: Sequence[Column], widths: Sequence[int], texts: Sequence[str], paint: Paint | None = None
 ) -> str:
     """The last column is not filled up: nobody sees that, but who copies it."""
     parts: list[str] = []
     room = screen.size[0]
-    last = max((number for number, each in enumerate(widths) if each), default=0)
+    last = _last(widths)
     for number, (column, most, text) in enumerate(zip(columns, widths, texts, strict=True)):
         if not most or room <= 0:
             continue

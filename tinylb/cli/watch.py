@@ -173,9 +173,10 @@ class _Drawing(_View):
         if history.trouble is not None:
             head = [*(self.screen.painted(line, Paint.BAD) for line in wrapped(history.trouble, width)), *head]
         rows = history.backends
-        room = max(1, height - len(head) - 1)
-        if len(rows) <= room:
-            return (head + STATES_AND_RATES.lines(rows, self.screen))[:height]
+        table = STATES_AND_RATES.lines(rows, self.screen)
+        room = height - len(head) - (len(table) - len(rows))
+        if len(rows) <= max(1, room):
+            return (head + table)[:height]
         # Those in trouble are looked for, so they come first where not all can be seen.
         shown = sorted(rows, key=lambda each: each.get("state") == "ready")[: max(1, room - 1)]
         more = self.screen.painted(f"and {len(rows) - len(shown)} more", Paint.FAINT)
