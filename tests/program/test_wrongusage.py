@@ -29,6 +29,7 @@ OPTIONS = {
     "unknown policy": ((*LISTEN, *BACKEND, "--policy", "fair"), "--policy fair", "round-robin"),
     "two sources": ((*LISTEN, "--dns", "a.example:1", "--backends-file", "b.json"), "--backends-file b.json", "--dns"),
     "unknown endpoint": ((*BACKEND, "--listen", "owl:6443"), "--listen owl:6443", "tcp:6443:interface=127.0.0.1"),
+    "status endpoint": ((*LISTEN, *BACKEND, "--status", "9090"), "--status 9090", "for example tcp:9090"),
     "endpoint's port": ((*BACKEND, "--listen", "tcp:http"), "--listen tcp:http", "tcp:6443:interface=127.0.0.1"),
     "address": ((*LISTEN, "--backend", "nowhere"), "--backend nowhere", "192.0.2.11:6443"),
     "address's port": ((*LISTEN, "--backend", "a=192.0.2.1:0"), "--backend a=192.0.2.1:0", "1 to 65535"),
