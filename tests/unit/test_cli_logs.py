@@ -109,6 +109,37 @@ class ObserverTests(SynchronousTestCase):
             observer(event(level))
         self.assertEqual(stream.getvalue(), "<6>Listening\n<4>Listening\n")
 
+    def test_nobodyReads(self) -> None:
+        """A pipe that nobody reads holds up nobody: lines are dropped; how many is said when there is room again."""
+        reading, writing = os.pipe()
+        self.addCleanup(os.close, reading)
+        stream = os.fdopen(writing, "w")
+        self.addCleanup(stream.close)
+        observer = LineObserver(stream, forJournal)
+        for number in range(3000):
+            observer(event(text=f"{number:0100}"))
+        lines = os.read(reading, 1 << 20).decode().splitlines()
+        self.assertLess(len(lines), 2000)
+        for number, line in enumerate(lines):
+            self.assertEqual(line, f"<6>{number:0100}")
+        observer(event(text="again"))
+        dropped = f"<4>{3000 - len(lines)} log lines dropped: nobody has read"
+        self.assertEqual(os.read(reading, 1 << 20).decode().splitlines(), [dropped, "<6>again"])
+
+    def test_longLine(self) -> None:
+        """A long line that is taken in part is followed by one that begins anew."""
+        reading, writing = os.pipe()
+        self.addCleanup(os.close, reading)
+        stream = os.fdopen(writing, "w")
+        self.addCleanup(stream.close)
+        observer = LineObserver(stream, forJournal)
+        observer(event(text="x" * 1_000_000))
+        taken = os.read(reading, 1 << 20).decode()
+        self.assertNotIn("\n", taken)
+        observer(event(text="again"))
+        told = os.read(reading, 1 << 20).decode()
+        self.assertEqual(told, "\n<4>1 log line dropped: nobody has read\n<6>again\n")
+
     def test_journalStream(self) -> None:
         """The journal is there if JOURNAL_STREAM names the very stream, and not one that was there before."""
         with tempfile.TemporaryFile("w") as stream:

@@ -9,7 +9,7 @@ from twisted.internet.address import IPv4Address
 from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
-from tinylb.status.connections import AT_ONCE, PAUSE, Connections
+from tinylb.status.connections import AT_ONCE, PAUSE, YOUNG, Connections
 
 SOMEBODY = IPv4Address("TCP", "127.0.0.1", 50000)
 
@@ -58,3 +58,22 @@ class FloodTests(SynchronousTestCase):
         self.connections.close()
         self.reactor.advance(PAUSE)
         self.assertFalse(self.isListening)
+
+    def test_whoGoes(self) -> None:
+        """Who has just come may be about to ask: before him goes who does not read, and before that one who is idle."""
+        stuck, idle = (self.connections.buildProtocol(SOMEBODY) for _ in range(2))
+        for channel in (stuck, idle):
+            assert channel is not None
+            channel.makeConnection(StringTransport())  # type: ignore[no-untyped-call]
+            self.addCleanup(channel.setTimeout, None)
+        assert stuck is not None
+        stuck.isBusy = stuck.isHeldUp = True
+        self.come(1)
+        self.assertEqual(self.aborted(stuck, idle), [True, False])
+        self.reactor.advance(YOUNG)
+        self.come(1)
+        self.assertEqual(self.aborted(stuck, idle), [True, True])
+
+    def aborted(self, *channels: Any) -> list[bool]:
+        """Which of them have been ended."""
+        return [channel.transport.disconnected for channel in channels]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from typing import TextIO
@@ -18,14 +19,21 @@ from twisted.logger import (
 )
 from zope.interface import implementer
 
+from tinylb.wording import counted
+
 PRIORITIES = {LogLevel.warn: 4, LogLevel.error: 3, LogLevel.critical: 2}
 """The levels of sd-daemon(3) and syslog(3); everything else is informational, 6."""
+
+
+PIECE = 1000
+"""Characters that are written at a time: a pipe that is writable takes so many bytes without waiting, see pipe(7)."""
 
 
 @implementer(ILogObserver)
 class LineObserver:
     """
-    Writes an event as the C{spell}ing that it is given. What is said for developers is left out.
+    Writes an event as the C{spell}ing that it is given. What is said for developers is left out. Nobody waits for
+    whoever reads: lines that are not taken are dropped, and how many is said when there is room again.
 
     @param spell: the whole of what is written, but for the end of the line.
     """
@@ -33,12 +41,41 @@ class LineObserver:
     def __init__(self, stream: TextIO, spell: Callable[[LogEvent], str]) -> None:
         self._stream = stream
         self._spell = spell
+        self._room = _roomOf(stream)
+        self._dropped = 0
+        self._isCut = False
 
     def __call__(self, event: LogEvent) -> None:
         """See L{ILogObserver}."""
-        if event.get("log_level") is not LogLevel.debug:
-            self._stream.write(self._spell(event) + "\n")
+        if event.get("log_level") is LogLevel.debug:
+            return
+        text = self._spell(event) + "\n"
+        if self._dropped and self._takes():
+            dropped, self._dropped = self._dropped, 0
+            told = {"log_time": event["log_time"], "log_level": LogLevel.warn, "log_namespace": "tinylb"}
+            told["log_format"] = f"{counted(dropped, 'log line')} dropped: nobody has read"
+            text = ("\n" if self._isCut else "") + self._spell(told) + "\n" + text
+            self._isCut = False
+        for start in range(0, len(text), PIECE):
+            if not self._takes():
+                self._dropped += 1
+                self._isCut = self._isCut or start > 0
+                return
+            self._stream.write(text[start : start + PIECE])
             self._stream.flush()
+
+    def _takes(self) -> bool:
+        return self._room is None or bool(self._room.poll(0))
+
+
+def _roomOf(stream: TextIO) -> select.poll | None:
+    """Tells whether a stream can be written to without waiting; files always can."""
+    room = select.poll()
+    try:
+        room.register(stream.fileno(), select.POLLOUT)
+    except (OSError, ValueError):
+        return None
+    return room
 
 
 def beginLogging(stream: TextIO, *, asJSON: bool, environment: Mapping[str, str]) -> None:

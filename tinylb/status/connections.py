@@ -21,9 +21,14 @@ PAUSE = 0.01
 """Seconds from one such turn to the next: what a flood costs is bounded, and whoever has a question gets through."""
 
 
+YOUNG = 1.0
+"""Seconds in which somebody who has connected, or has got an answer, is expected to ask."""
+
+
 class Connections(Factory):
     """
-    Makes room for each newcomer: who has been idle for longest goes, then who does not read what he asked for.
+    Makes room for each newcomer: who has been idle for longest goes, then who does not read what he asked for, and then
+    who may be about to ask.
 
     @param most: how many stay open.
     """
@@ -34,7 +39,7 @@ class Connections(Factory):
         self._site = site
         self._clock = clock
         self._most = most
-        self._channels: dict[Channel, None] = {}
+        self._channels: dict[Channel, float] = {}  # since when they are idle, if they are
         self._leaving: set[Channel] = set()
         self._port: tcp.Port | None = None
         self._pause: IDelayedCall | None = None
@@ -63,13 +68,13 @@ class Connections(Factory):
 
     def opened(self, channel: Channel) -> None:
         """See L{Channels <tinylb.status.channel.Channels>}."""
-        self._channels[channel] = None
+        self._channels[channel] = self._clock.seconds()
 
     def rested(self, channel: Channel) -> None:
         """See L{Channels <tinylb.status.channel.Channels>}: the order is that in which they were busy last."""
         if channel in self._channels:
             del self._channels[channel]
-            self._channels[channel] = None
+            self._channels[channel] = self._clock.seconds()
 
     def lost(self, channel: Channel) -> None:
         """See L{Channels <tinylb.status.channel.Channels>}."""
@@ -110,9 +115,11 @@ class Connections(Factory):
     def _makeRoom(self) -> bool:
         if len(self._leaving) >= AT_ONCE:
             return False
-        idle = (channel for channel in self._channels if not channel.isBusy)
+        idle = [channel for channel in self._channels if not channel.isBusy]
         stuck = (channel for channel in self._channels if channel.isHeldUp)
-        channel = next(idle, None) or next(stuck, None)
+        channel = idle[0] if idle else None
+        if channel is None or self._channels[channel] > self._clock.seconds() - YOUNG:
+            channel = next(stuck, channel)
         if channel is not None:
             del self._channels[channel]
             self._leaving.add(channel)
