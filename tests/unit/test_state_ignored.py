@@ -12,8 +12,8 @@ from tinylb import BackendSet
 BACKENDS = '"backends": {"cp-1": "192.0.2.1:6443"}'
 
 USELESS: dict[str, tuple[str | bytes, str]] = {
-    "empty": ("", "line 1 column 1"),
-    "only blanks": (" \n ", "line 2 column 2"),
+    "empty": ("", "is empty"),
+    "only blanks": (" \n ", "is empty"),
     "half": (f'{{"source": "{SOURCE}", {BACKENDS[:-3]}', "line 1 column "),
     "zeros, as after a crash": (bytes(4096), "line 1 column 1"),
     "not UTF-8": (b"\xff\xfe{", "UTF-8"),
