@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from tests.kubernetes.store import API_VERSION, KIND, Selector
@@ -36,7 +38,7 @@ class Watch:
         self._deadline = None if seconds is None else asyncio.get_running_loop().time() + seconds
         self._pieces = pieces
         self._isDeaf = False
-        self._queue: asyncio.Queue[bytes] = asyncio.Queue()
+        self._queue: asyncio.Queue[bytes | Callable[[], None]] = asyncio.Queue()
         connection.onLost = self.end
 
     def send(self, data: bytes) -> None:
@@ -54,12 +56,8 @@ class Watch:
         self._deadline = None
 
     def cut(self, data: bytes, isReset: bool) -> None:
-        """End the connection in the middle of an event."""
-        self._connection.write(b"%x\r\n" % len(data) + data[: len(data) // 2])
-        if isReset:
-            self._connection.reset()
-        else:
-            self._connection.close()
+        """End the connection in the middle of an event, when all that was sent before is on its way."""
+        self._queue.put_nowait(partial(self._cut, data, isReset))
 
     async def run(self) -> None:
         """Say what there is to say, until the end."""
@@ -74,10 +72,20 @@ class Watch:
                 return
             if not data:
                 return
+            if not isinstance(data, bytes):
+                data()
+                continue
             size = self._pieces or len(data)
             for start in range(0, len(data), size):
                 self._connection.chunk(data[start : start + size])
                 await self._connection.pause()
+
+    def _cut(self, data: bytes, isReset: bool) -> None:
+        self._connection.write(b"%x\r\n" % len(data) + data[: len(data) // 2])
+        if isReset:
+            self._connection.reset()
+        else:
+            self._connection.close()
 
 
 def event(kind: str, object: dict[str, Any]) -> bytes:
