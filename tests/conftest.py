@@ -87,7 +87,7 @@ def _held() -> dict[object, str]:
         held["reader", reader] = f"reader {reader!r}"
     for writer in reactor.getWriters():
         held["writer", writer] = f"writer {writer!r}"
-    return {**held, **_descriptors()}
+    return {**held, **_descriptors(), **_processes()}
 
 
 def _descriptors() -> dict[object, str]:
@@ -104,3 +104,20 @@ def _descriptors() -> dict[object, str]:
         if where != os.devnull:
             found["descriptor", number, where] = f"descriptor {number}, {where}"
     return found
+
+
+def _processes() -> dict[object, str]:
+    """Those that were started and are still there, or whose end nobody has asked for."""
+    try:
+        with open(f"/proc/self/task/{os.getpid()}/children") as children:
+            return {("process", pid): f"process {pid}, {_nameOf(pid)}" for pid in children.read().split()}
+    except OSError:
+        return {}
+
+
+def _nameOf(pid: str) -> str:
+    try:
+        with open(f"/proc/{pid}/status") as status:
+            return " ".join(status.read().split(None, 2)[1:2])
+    except OSError:
+        return "gone"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -54,9 +54,16 @@ def isAlive(pid: int) -> bool:
         return False
 
 
-def children() -> list[str]:
-    """The processes that we have started, and not yet heard the end of."""
-    return Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+def children() -> set[str]:
+    """The processes that somebody has started here, and not yet heard the end of."""
+    return set(Path(f"/proc/self/task/{os.getpid()}/children").read_text().split())
+
+
+@pytest.fixture
+def started() -> Callable[[], set[str]]:
+    """Those of the test. Others may stay for many tests."""
+    before = children()
+    return lambda: children() - before
 
 
 async def numbers(path: Path, count: int) -> list[int]:
@@ -140,7 +147,7 @@ async def test_cancelled(tmp_path: Path) -> None:
 
 
 @pytest_twisted.ensureDeferred
-async def test_cancelledAtOnce(tmp_path: Path) -> None:
+async def test_cancelledAtOnce(tmp_path: Path, started: Callable[[], set[str]]) -> None:
     """It may be cancelled before it has come to run."""
     command = program(tmp_path, "sleep 60")
     for _ in range(20):
@@ -148,23 +155,23 @@ async def test_cancelledAtOnce(tmp_path: Path) -> None:
         asked.cancel()
         with pytest.raises(CancelledError):
             await asked
-    await eventually(lambda: not children(), "they have ended")
+    await eventually(lambda: not started(), "they have ended")
 
 
 @pytest_twisted.ensureDeferred
-async def test_tooMuch(tmp_path: Path) -> None:
+async def test_tooMuch(started: Callable[[], set[str]]) -> None:
     """One that says too much is killed."""
     assert await failing(run("cat", "/dev/zero", clock=Clock())) == f"says more than {MOST >> 20} MiB"
-    await eventually(lambda: not children(), "it has ended")
+    await eventually(lambda: not started(), "it has ended")
 
 
 @pytest_twisted.ensureDeferred
-async def test_outlived(tmp_path: Path) -> None:
+async def test_outlived(tmp_path: Path, started: Callable[[], set[str]]) -> None:
     """One that leaves behind another one, which holds its output, is believed a moment after it has ended."""
     clock, pids, before = Clock(), tmp_path / "pids", len(os.listdir("/proc/self/fd"))
     asked = run(program(tmp_path, f"sleep 60 & echo $! >>{pids}", "echo '{}'"), clock=clock)
     (left,) = await numbers(pids, 1)
-    await eventually(lambda: not children(), "it has ended")
+    await eventually(lambda: not started(), "it has ended")
     assert not asked.called
     clock.advance(execplugin.LINGER)
     assert await asked == b"{}\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Mapping
+from contextlib import closing
 from http.client import HTTPConnection
 from typing import Any, NamedTuple
 
@@ -129,8 +130,8 @@ class Shown:
         return self._bench.add(Asker(self.address))
 
     def ask(self, path: str, method: str = "GET", headers: Mapping[str, str] | None = None) -> Deferred[Reply]:
-        """Ask over a connection of its own."""
-        return deferToThread(self.asker().ask, path, method, headers)
+        """Ask over a connection of its own, which is closed then: whoever is idle drives others out."""
+        return deferToThread(_askOnce, self.asker(), path, method, headers)
 
     async def listen(self) -> Listener:
         """Listen to events; they are told when this returns."""
@@ -143,3 +144,8 @@ class Shown:
         """Stop it."""
         self.service.stopService().addCallback(self._stopped.append)
         await eventually(lambda: bool(self._stopped), "the status endpoint has ended")
+
+
+def _askOnce(asker: Asker, path: str, method: str, headers: Mapping[str, str] | None) -> Reply:
+    with closing(asker):
+        return asker.ask(path, method, headers)
