@@ -60,7 +60,7 @@ class Arrival(Waiting):
         end.pauseProducing()
         if early:
             self.received(end, early)
-        self._seek()
+        self._seek(self._reception.rules.clock.seconds() - since)
 
     def found(self, connected: Connected) -> None:
         """See L{Seeker <tinylb.search.Seeker>}."""
@@ -78,9 +78,9 @@ class Arrival(Waiting):
             self._over()
             self._refuse(error.reason, error)
 
-    def _seek(self) -> None:
+    def _seek(self, waited: float = 0.0) -> None:
         reception, end = self._reception, self._end
-        self._dial = reception.dialer.prepare(reception.rules.engines.backendEnds(end), self._address, self)
+        self._dial = reception.dialer.prepare(reception.rules.engines.backendEnds(end), self._address, self, waited)
         self._dial.start()
 
     def _serve(self, connected: Connected) -> None:

@@ -27,6 +27,7 @@ class Dial:
     and the deadline; it ticks on while nobody is left to try, so that a backend that joins the set
     meanwhile gets its chance.
 
+    @param waited: seconds of its time that are over already.
     @ivar tried: the targets there has been an attempt to.
     """
 
@@ -49,7 +50,14 @@ class Dial:
         "tried",
     )
 
-    def __init__(self, rules: DialRules, factory: IProtocolFactory, client: IAddress | None, seeker: Seeker) -> None:
+    def __init__(
+        self,
+        rules: DialRules,
+        factory: IProtocolFactory,
+        client: IAddress | None,
+        seeker: Seeker,
+        waited: float = 0.0,
+    ) -> None:
         self.factory = factory
         self.tried: set[str] = set()
         self._rules = rules
@@ -61,7 +69,7 @@ class Dial:
         self._untold: list[tuple[Candidate, DialFailure, str, float, bool]] = []
         self._count = 0
         self._started = rules.clock.seconds()
-        self._deadline = self._started + rules.timeout
+        self._deadline = self._started + rules.timeout - waited
         self._due = 0.0
         self._timer: IDelayedCall | None = None
         self._advancing = False

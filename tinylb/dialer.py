@@ -53,15 +53,16 @@ class Dialer:
             Late(clock, min(timeout, attemptDelay) / 2),
         )
 
-    def prepare(self, factory: IProtocolFactory, client: IAddress | None, seeker: Seeker) -> Dial:
+    def prepare(self, factory: IProtocolFactory, client: IAddress | None, seeker: Seeker, waited: float = 0.0) -> Dial:
         """
         A dial that begins when it is started.
 
         @param factory: builds one protocol, for the connection that won.
         @param client: for whom; passed on to observers.
         @param seeker: is told how it ended.
+        @param waited: seconds that the client has waited before.
         """
-        return Dial(self._rules, factory, client, seeker)
+        return Dial(self._rules, factory, client, seeker, waited)
 
     def dial(self, factory: IProtocolFactory, client: IAddress | None = None) -> Deferred[Connected]:
         """

@@ -121,14 +121,28 @@ class SilentTests(IntroducedCase):
             self.assertEqual((event.reason, event.seconds), (CloseReason.DIAL_TIMEOUT, 3.0))
             self.assertEqual(event.causes, ("no PROXY header within 3 s",))
 
+    def test_deadlineOfTheDial(self) -> None:
+        """The time that the header took is the client's own: both together are not longer than the dial timeout."""
+        kit = self.balancer("a", dialTimeout=3)
+        kit.backends["a"].behaviour = Behaviour.HANGS
+        client = self.introduced(kit)
+        kit.clock.pump([0.25] * 8)
+        client.send(LINE)
+        kit.clock.pump([0.125] * 7)
+        self.assertIsNone(client.ending)
+        kit.clock.pump([0.125] * 2)
+        event = self.unserved(kit)
+        self.assertEqual((event.reason, event.attempts), (CloseReason.DIAL_TIMEOUT, 1))
+        self.assertAlmostEqual(event.seconds, 3.0, delta=0.2)
+
     def test_deadlineIsOver(self) -> None:
-        """Once the header is there, nothing of that is left; the dial has all of its time."""
+        """A client that is served has none."""
         kit = self.balancer("a", dialTimeout=3)
         kit.backends["a"].behaviour = Behaviour.HANGS
         client = self.introduced(kit)
         kit.advance(2)
         client.send(LINE)
-        kit.clock.pump([0.125] * 16)
+        kit.clock.pump([0.125] * 4)
         self.assertIsNone(client.ending)
         kit.backends["a"].behaviour = Behaviour.CONNECTS
         kit.backends["a"].answer()
