@@ -81,10 +81,10 @@ class _Elsewhere(MemoryEndpoint):
 class RequestTests(StatusTestCase):
     """A request."""
 
-    def askAs(self, *hosts: str, version: str = "HTTP/1.1") -> tuple[int, bytes]:
+    def askAs(self, *hosts: str, version: str = "HTTP/1.1", target: str = "/healthz") -> tuple[int, bytes]:
         """How a request with these Host headers is answered."""
         peer = self.door.connect()
-        peer.send("\r\n".join((f"GET /healthz {version}", *(f"Host: {host}" for host in hosts), "", "")).encode())
+        peer.send("\r\n".join((f"GET {target} {version}", *(f"Host: {host}" for host in hosts), "", "")).encode())
         self.settle()
         (response,) = responses(peer.received)
         return response.code, response.body
@@ -97,6 +97,13 @@ class RequestTests(StatusTestCase):
             (421, b"on a loopback listener the host is to be an IP address, or localhost\n"),
         )
         self.assertEqual(self.askAs("127.0.0.1:9090"), (200, b"ok\n"))
+
+    def test_absolute(self) -> None:
+        """A host that the target names counts instead of the header's."""
+        self.serve()
+        for target in ("http://evil.example/healthz", "http://localhost@evil.example/healthz", "http:///healthz"):
+            self.assertEqual(self.askAs("localhost", target=target)[0], 421, target)
+        self.assertEqual(self.askAs("evil.example", target="http://localhost:9090/healthz"), (200, b"ok\n"))
 
     def test_noneOrMany(self) -> None:
         """Exactly one Host is expected, as RFC 9112 has it; HTTP/1.0 knows none."""

@@ -202,10 +202,17 @@ class PageTests(StatusTestCase):
         self.serve()
         for path in (
             "/index.html", "/page/page.js", "/../service.py", "/%2e%2e/service.py", "//etc/passwd", "/api", "*",
-            "/api/state/", "http://localhost/healthz", "/page.js%00", "/healthz;x",
+            "/api/state/", "http:/healthz", "ftp://localhost/healthz", "/page.js%00", "/healthz;x",
         ):  # fmt: skip
             response = self.ask(path)
             self.assertEqual((response.code, response.body), (404, b"there is nothing here\n"), path)
+
+    def test_absolute(self) -> None:
+        """A target may be absolute, as RFC 9112 has it (3.2.2)."""
+        self.serve()
+        for target in ("http://localhost/healthz", "HTTP://127.0.0.1:9090/healthz?verbose"):
+            self.assertEqual(self.ask(target).body, b"ok\n")
+        self.assertEqual(self.ask("http://localhost").headers["content-type"], "text/html; charset=utf-8")
 
     def test_query(self) -> None:
         """What follows a question mark changes nothing."""

@@ -148,6 +148,8 @@ class ConnectionTests(StatusTestCase):
             b"\xff\xfe / HTTP/1.1", b"GET / HTTP/1.1\r\nHost localhost", b"GET / HTTP/1.1\r\nHost: a\x00b",
             b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: -1",
             b"GET / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked",
+            b"GET / HTTP/1.1\r\nContent-Length: " + b"9" * 5000,
+            b"GET / HTTP/1.1\r\nContent-Length: " + b"9" * 5000 + b"\r\nAccept: *",
         ):  # fmt: skip
             peer = self.door.connect()
             peer.send(nonsense + b"\r\n\r\n" + HEALTH)

@@ -112,6 +112,15 @@ class Channel(HTTPChannel):
         self.transport.write(b"HTTP/1.1 431 Request Header Fields Too Large\r\n\r\n")
         self.loseConnection()
 
+    def headerReceived(self, line: bytes) -> bool:
+        """See L{HTTPChannel}, which stumbles over a length of more digits than Python takes for a number."""
+        try:
+            return bool(HTTPChannel.headerReceived(self, line))
+        except ValueError:
+            self.transport.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+            self.loseConnection()
+            return False
+
     def allHeadersReceived(self) -> None:
         """
         See L{HTTPChannel}. A body is never waited for, nor invited by a 100: the request counts as complete, and the

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 
 from twisted.internet.interfaces import IReactorTime
@@ -21,6 +22,8 @@ _FAILURES = 10
 """So many are logged."""
 
 _METHODS = (b"GET", b"HEAD")
+
+_ABSOLUTE = re.compile(rb"http://([^/]*)(/.*)?", re.IGNORECASE | re.DOTALL)
 
 _HEADERS = (
     ("Cache-Control", "no-store"),
@@ -58,7 +61,8 @@ class Site:
     def answer(self, request: Request, hasBody: bool) -> Answer:
         """Never fails."""
         try:
-            return self._refusal(request, hasBody) or self._paths.answer(request.path)
+            host, path = _target(request.path)
+            return self._refusal(request, host, hasBody) or self._paths.answer(path)
         except Exception:
             self.failed(request.path, Failure())
             return say(500, "this failed; the log says why")
@@ -76,11 +80,12 @@ class Site:
         yield from _HEADERS
         yield from answer.headers
 
-    def _refusal(self, request: Request, hasBody: bool) -> Answer | None:
+    def _refusal(self, request: Request, host: bytes | None, hasBody: bool) -> Answer | None:
         hosts = request.requestHeaders.getRawHeaders(b"Host") or []
         if len(hosts) > 1 or (not hosts and request.clientproto == b"HTTP/1.1"):
             return say(400, "one Host header is expected")
-        if hosts and self._isPrivate() and not isOurs(hosts[0]):
+        named = hosts if host is None else [host]
+        if named and self._isPrivate() and not isOurs(named[0]):
             return say(421, "on a loopback listener the host is to be an IP address, or localhost")
         if request.method not in _METHODS:
             return say(405, "there is only GET, and HEAD", ("Allow", "GET, HEAD"))
@@ -91,3 +96,13 @@ class Site:
     def _sliceBegins(self) -> Callable[[], bool]:
         end = self._clock.seconds() + _SLICE
         return lambda: self._clock.seconds() >= end
+
+
+def _target(target: bytes) -> tuple[bytes | None, bytes]:
+    """
+    @param target: what is asked for, without the query. A proxy's client has it in absolute form, in which it names a
+        host that counts instead of the header; see RFC 9112, 3.2.2.
+    @return: that host, if it does, and the path.
+    """
+    match = _ABSOLUTE.fullmatch(target)
+    return (match[1], match[2] or b"/") if match is not None else (None, target)
