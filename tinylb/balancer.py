@@ -8,6 +8,7 @@ from typing import Any, TypedDict
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime
+from twisted.logger import Logger
 
 from tinylb.backends import BackendSet
 from tinylb.clock import monotonicClock, release
@@ -22,6 +23,7 @@ from tinylb.policy import RoundRobin
 from tinylb.pool import Pool
 from tinylb.reception import Reception, Waiting
 from tinylb.relay.engines import Engines
+from tinylb.wording import counted
 
 
 class BalancerOptions(TypedDict, total=False):
@@ -65,6 +67,8 @@ class LoadBalancer(Entrance):
     @ivar unserved: how many clients got no backend, by close reason.
     @ivar clock: the clock.
     """
+
+    _log = Logger()
 
     def __init__(
         self,
@@ -217,7 +221,7 @@ class LoadBalancer(Entrance):
         @return: a L{Deferred} that fires when nothing is left.
         """
         self._stopping = True
-        self._setDeadline(self.clock.callLater(seconds, self._abortAll))
+        self._setDeadline(self.clock.callLater(seconds, self._abortAll, seconds))
         if self._waiting and min(grace, seconds) > 0:
             served = self._await(min(grace, seconds))
         else:
@@ -256,11 +260,17 @@ class LoadBalancer(Entrance):
         if former is not None:
             former.cancel()
 
-    def _abortAll(self) -> None:
+    def _abortAll(self, seconds: float) -> None:
         self._deadline = None
         self._stopArrivals()  # the grace may end an instant later, and nobody would end what opens in between
-        for record in self._registry:
-            self._registry.abortPairs(record.target, CloseReason.STOPPING)
+        ended = sum(self._registry.abortPairs(record.target, CloseReason.STOPPING) for record in self._registry)
+        if ended and seconds:
+            self._log.info(
+                "{connections} ended: not finished within {seconds:g} s",
+                count=ended,
+                connections=counted(ended, "connection"),
+                seconds=seconds,
+            )
 
     def _drained(self, _: None) -> None:
         if not self._stopping:

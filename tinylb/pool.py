@@ -142,6 +142,7 @@ class Pool:
             "since": finding.since,
             "tier": member.tier,
             "weight": member.weight,
+            "standby": member.isStandby,
             "connections": len(record.pairs),
             "opened": record.opened,
             "failed": record.failed,

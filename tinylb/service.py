@@ -77,8 +77,14 @@ class LoadBalancerService(ListeningService):
         return self._ready.when()
 
     def describe(self, *, addsUp: bool = True) -> dict[str, Any]:
-        """L{LoadBalancer.describe}, and C{provider}: its C{source}, C{error} and C{changed}."""
-        return {**self.balancer.describe(addsUp=addsUp), "provider": self.describeProvider()}
+        """
+        L{LoadBalancer.describe}, C{listening} (see L{listening}) and C{provider} (see L{describeProvider}).
+        """
+        return {
+            **self.balancer.describe(addsUp=addsUp),
+            "listening": self.listening(),
+            "provider": self.describeProvider(),
+        }
 
     def describeProvider(self) -> dict[str, str | None]:
         """C{source}, C{error} and C{changed} of the provider; see L{IDescribed.describe}."""

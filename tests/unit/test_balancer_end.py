@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.unit.loglines import logLines
 from tests.unit.rigs import BalancerTestCase, served, told
 from tinylb import ClientUnserved, CloseReason, PairClosed
 from tinylb.testing import Behaviour
@@ -34,6 +35,19 @@ class DrainTests(BalancerTestCase):
         client.send(b"one more thing")
         kit.advance(59)
         self.assertEqual(kit.server("a").received, b"one more thing")
+
+    def test_whatWasCut(self) -> None:
+        """Connections that had not finished by the deadline are told of; nobody meant any to, where there was none."""
+        lines = logLines(self)
+        for seconds, expected in ((60, ["info: 2 connections ended: not finished within 60 s"]), (0, [])):
+            kit = self.balancer("a")
+            kit.connect()
+            kit.connect()
+            del lines[:]
+            kit.balancer.drain(seconds)
+            kit.advance(seconds)
+            kit.advance()
+            self.assertEqual((lines, kit.balancer.connections), (expected, 0))
 
     def test_removalGoesOn(self) -> None:
         """A target that goes meanwhile takes its connections with it, under its own reason."""

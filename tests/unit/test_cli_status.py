@@ -49,6 +49,18 @@ class HeadlinesTests(SynchronousTestCase):
         self.assertEqual(" ".join(lines).count("wrong"), 20)
         self.assertTrue(all(len(line) <= 40 for line in lines))
 
+    def test_deaf(self) -> None:
+        """A listener that takes no clients is told; then it is not ready, whatever the backends are."""
+        listening = [
+            {"address": "127.0.0.1:6443", "accepting": True, "why": None},
+            {"address": "127.0.0.1:6445", "accepting": False, "why": "too many open files"},
+        ]
+        lines = headlines(state(backend("a"), listening=listening), Terminal())
+        self.assertTrue(lines[0].startswith("NOT READY: 1 of 1 backend ready"))
+        self.assertEqual(lines[1], "127.0.0.1:6445: too many open files")
+        (line,) = headlines(state(backend("a"), listening=listening), pipe())
+        self.assertIn("; 127.0.0.1:6445: too many open files; ", line)
+
     def test_colours(self) -> None:
         """Green: some backend is ready. Yellow: clients are served, though none is. Red: none can be served."""
         for isReady, now, colour in ((True, "ready", "32"), (True, "resting", "33"), (False, "draining", "31")):
@@ -68,7 +80,11 @@ class HeadlinesTests(SynchronousTestCase):
 
     def test_strange(self) -> None:
         """What another version leaves out, or has made something else of, is not stumbled over."""
-        for more in ({"provider": None, "unserved": "none"}, {"provider": {"source": {}, "changed": 5}}):
+        strange: list[dict[str, Any]] = [
+            {"provider": None, "unserved": "none", "listening": 7},
+            {"provider": {"source": {}, "changed": 5}, "listening": [None, {}, "all"]},
+        ]
+        for more in strange:
             for screen in (Terminal(), pipe()):
                 self.assertIn("ready: 0 of 0 backends ready", headlines(state(**more), screen)[0])
         self.assertTrue(headlines({"backends": [{}]}, Terminal())[0].startswith("NOT READY: 0 of 1 backend"))
@@ -107,6 +123,13 @@ class NarrowTests(SynchronousTestCase):
             STATES.lines(rows, Terminal(200))[0].split(),
             ["ID", "TARGET", "STATE", "TIER", "WEIGHT", "OPEN", "OPENED", "FAILED", "IN", "OUT", "WHY"],
         )
+
+    def test_standby(self) -> None:
+        """Who only stands by is seen."""
+        rows = [backend("cp-1", standby=False), backend("cp-2", standby=True)]
+        head, first, second = (line.split() for line in STATES.lines(rows, Terminal(200)))
+        self.assertIn("STANDBY", head)
+        self.assertEqual((first[-6:].count("yes"), second.count("yes")), (0, 1))
 
     def test_whyIsWhole(self) -> None:
         """On a terminal of 80 columns the reason is told to its end."""

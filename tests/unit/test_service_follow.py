@@ -63,11 +63,12 @@ class FollowTests(ServiceTestCase):
         self.assertIn("TypeError", service.describe()["provider"]["error"])
 
     def test_describe(self) -> None:
-        """The description is the balancer's, and how the provider is doing."""
+        """The description is the balancer's, who listens, and how the provider is doing."""
         service = self.started()
         self.provider.set(self.set)
         known = service.describe()
-        provider = known.pop("provider")
+        provider, listening = known.pop("provider"), known.pop("listening")
+        self.assertEqual(listening, [{"address": "127.0.0.1:6443", "accepting": True, "why": None}])
         self.assertEqual(known, service.balancer.describe())
         self.assertEqual((provider["source"], provider["error"]), ("WatchedProvider", None))
         self.assertRegex(provider["changed"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00$")

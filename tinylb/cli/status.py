@@ -11,7 +11,7 @@ from tinylb.cli.client import StatusClient, Where
 from tinylb.cli.failure import FINE, NOT_ALL_WELL
 from tinylb.cli.screen import PAINTS, Paint, Screen
 from tinylb.cli.table import Column, Table, wrapped
-from tinylb.cli.units import age, brief, exact, numeral, rate, size
+from tinylb.cli.units import age, brief, exact, numeral, rate, size, yes
 from tinylb.wording import counted
 
 _SIZE = 7  # 1.00 kB
@@ -22,6 +22,7 @@ _BEGINNING = (
     Column("SINCE", "since", age, least=5, dull=""),
     Column("TIER", "tier", isNumber=True, dull="0"),
     Column("WEIGHT", "weight", isNumber=True, dull="1"),
+    Column("STANDBY", "standby", yes, dull=""),
     Column("OPEN", "connections", isNumber=True),
     Column("OPENED", "opened", isNumber=True),
     Column("FAILED", "failed", isNumber=True),
@@ -38,6 +39,7 @@ _SACRIFICES = (
     ("WHY", 40),
     ("WEIGHT", 0),
     ("TIER", 0),
+    ("STANDBY", 0),
     ("OPENED", 0),
     ("OPENED/S", 0),
     ("OUT", 0),
@@ -77,14 +79,15 @@ def status(url: str, *, watches: bool, timeout: float, asJSON: bool) -> int:
     else:
         lines = [*headlines(state, screen), *STATES.lines(state["backends"], screen)]
         screen.write("".join(f"{line}\n" for line in lines))
-    return FINE if state.get("ready") is True else NOT_ALL_WELL
+    return FINE if state.get("ready") is True and not _deaf(state) else NOT_ALL_WELL
 
 
 def headlines(state: Mapping[str, Any], screen: Screen) -> list[str]:
     """What there is to say of the whole; for programs one line that does not look like a row of the table."""
     provider = state.get("provider")
     provider = provider if isinstance(provider, dict) else {}
-    isReady = state.get("ready") is True
+    deaf = _deaf(state)
+    isReady = state.get("ready") is True and not deaf
     ready = sum(1 for each in state["backends"] if each.get("state") == "ready")
     told = [
         f"{'ready' if isReady else 'NOT READY'}: {ready} of {counted(len(state['backends']), 'backend')} ready",
@@ -96,9 +99,11 @@ def headlines(state: Mapping[str, Any], screen: Screen) -> list[str]:
     error = provider.get("error")
     if not screen.isTerminal:
         told += [unserved] if unserved else []
+        told += deaf
         told += [f"{key} {exact(provider[key])}" for key in ("source", "changed", "error") if provider.get(key)]
         return ["# " + "; ".join(told)]
     lines = [("; ".join(told), (Paint.GOOD if ready else Paint.DOUBTFUL) if isReady else Paint.BAD)]
+    lines += [(each, Paint.BAD) for each in deaf]
     if provider.get("source"):
         changed = f", changed {age(provider['changed'])} ago" if provider.get("changed") else ""
         lines.append((exact(provider["source"]) + changed, Paint.FAINT))
@@ -107,6 +112,13 @@ def headlines(state: Mapping[str, Any], screen: Screen) -> list[str]:
     if error:
         lines.append((f"error: {exact(error)}", Paint.BAD))
     return [screen.painted(line, paint) for text, paint in lines for line in wrapped(text, screen.size[0])] + [""]
+
+
+def _deaf(state: Mapping[str, Any]) -> list[str]:
+    """Which listeners take no clients, and why."""
+    listening = state.get("listening")
+    known = [each for each in listening if isinstance(each, dict)] if isinstance(listening, list) else []
+    return [f"{exact(each.get('address'))}: {exact(each['why'])}" for each in known if each.get("why")]
 
 
 def _unserved(counts: object) -> str:

@@ -24,6 +24,11 @@ def brief(value: object) -> str:
     return "" if value is None or value == "" else exact(value)
 
 
+def yes(value: object) -> str:
+    """Whether something holds; nothing is said where it does not."""
+    return "yes" if value is True else ""
+
+
 def size(value: object) -> str:
     """A number of bytes in three digits, decimal units."""
     number = numeral(value)

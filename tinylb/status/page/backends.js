@@ -115,7 +115,7 @@ class Row {
 
   show(backend, series, most) {
     setOrHide(this.#address, backend.target === backend.id ? "" : backend.target);
-    setText(this.#tags, `tier ${count(backend.tier)}, weight ${count(backend.weight)}`);
+    setText(this.#tags, tags(backend));
     this.#showState(backend);
     setOrHide(this.#why, backend.why);
     setOrHide(this.#failed, backend.failed ? `${counted(backend.failed, "dial")} failed so far` : "");
@@ -172,6 +172,11 @@ function cell(classes, ...content) {
   return made;
 }
 
-function searchable({ id, target, state, why, tier, weight }) {
-  return `${id} ${target} ${state} ${why} tier ${tier} weight ${weight}`.toLowerCase();
+function searchable(backend) {
+  const { id, target, state, why } = backend;
+  return `${id} ${target} ${state} ${why} ${tags(backend)}`.toLowerCase();
+}
+
+function tags({ tier, weight, standby }) {
+  return `tier ${count(tier)}, weight ${count(weight)}${standby ? ", standby" : ""}`;
 }

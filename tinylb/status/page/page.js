@@ -37,8 +37,11 @@ class Page {
     this.#backends.take(state);
     this.#showSource(state);
     this.#find();
-    this.#announce(state.ready ? "ready" : "not ready", state.ready);
+    const isReady = state.ready && state.listening.every(({ accepting }) => accepting);
+    this.#announce(isReady ? "ready" : "not ready", isReady);
     this.#notice("unusable", state.ready ? "" : "No backend can be used now. New clients are closed at once.");
+    const deaf = state.listening.filter(({ accepting }) => !accepting).map(({ address, why }) => `${address}: ${why}`);
+    this.#notice("deaf", deaf.length ? `No new clients are taken at ${deaf.join("; ")}.` : "");
     const trouble = state.provider.error;
     this.#notice("trouble", trouble ? `The source is in trouble, and the last set stays: ${trouble}` : "");
     document.querySelector("main").hidden = false;
