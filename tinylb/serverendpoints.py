@@ -13,11 +13,17 @@ from tinylb.usage import oneLine, wrongUsage
 BACKLOG = 1024
 """Of those that take one, unless another is given."""
 
-# The others have a listening socket already, or a syntax of their own.
-_WITH_BACKLOG = re.compile("(haproxy:)?(tcp|tcp6|unix|ssl|tls):", re.IGNORECASE)
+# In the order of Twisted's parsers, as what stands in its place has no name. The other kinds have a listening socket
+# already, or a syntax of their own.
+_PARAMETERS = {
+    "tcp": ("port", "interface", "backlog"),
+    "tcp6": ("port", "backlog", "interface"),
+    "unix": ("address", "mode", "backlog"),
+    "ssl": ("port", "privateKey", "certKey", "sslmethod", "interface", "backlog"),
+    "tls": ("path", "port", "backlog", "interface"),
+}
 _INHERITED = re.compile("(haproxy:)?systemd:", re.IGNORECASE)
-# What listens on every interface unless it is told otherwise.
-_LOOPBACK = {"tcp": "127.0.0.1", "ssl": "127.0.0.1", "tls": "127.0.0.1", "tcp6": r"\:\:1"}
+_BEFORE_ANY = re.compile("haproxy:", re.IGNORECASE)
 
 
 def serverEndpoint(reactor: Any, option: str, description: str, *, isPrivate: bool = False) -> IStreamServerEndpoint:
@@ -28,13 +34,13 @@ def serverEndpoint(reactor: Any, option: str, description: str, *, isPrivate: bo
     @param isPrivate: whether it is for this machine alone if it names no interface, and a UNIX socket for its owner and
         group if it names no mode.
     """
-    complete = description
-    if isPrivate and not _namesInterface(description):
-        complete += f":interface={_LOOPBACK[kindOf(description)]}"
-    if isPrivate and kindOf(description) == "unix" and ":mode=" not in description:
-        complete += ":mode=660"  # Twisted's own is 666, whatever the umask is
-    if _WITH_BACKLOG.match(description) and ":backlog=" not in description:
-        complete += f":backlog={BACKLOG}"
+    defaults = {"backlog": str(BACKLOG)}
+    if isPrivate:
+        # Twisted's own are every interface, and 666, whatever the umask is.
+        defaults |= {"interface": r"\:\:1" if kindOf(description) == "tcp6" else "127.0.0.1", "mode": "660"}
+    complete = description + "".join(
+        f":{parameter}={value}" for parameter, value in defaults.items() if _isOpen(description, parameter)
+    )
     try:
         return IStreamServerEndpoint(serverFromString(reactor, complete))
     except ImportError as error:
@@ -53,9 +59,10 @@ def kindOf(description: str) -> str:
     return description.partition(":")[0].lower()
 
 
-def _namesInterface(description: str) -> bool:
-    """By a keyword, in its place, or because it is of a kind that has none."""
-    _, *arguments = re.split(r"(?<!\\):", description)
-    isInItsPlace = sum("=" not in argument for argument in arguments) > 1
-    isNamed = any(argument.startswith("interface=") for argument in arguments)
-    return isNamed or isInItsPlace or kindOf(description) not in _LOOPBACK
+def _isOpen(description: str, parameter: str) -> bool:
+    """Whether it is of a kind that knows the parameter, and does not say what that is to be."""
+    kind, *arguments = re.sub(r"\\.", "_", _BEFORE_ANY.sub("", description, count=1)).split(":")
+    known = _PARAMETERS.get(kind.lower(), ())
+    inPlace = sum("=" not in argument for argument in arguments)
+    isNamed = any(argument.startswith(f"{parameter}=") for argument in arguments)
+    return parameter in known[inPlace:] and not isNamed
