@@ -143,6 +143,18 @@ class Member:
             raise ValueError(f"backend {id!r} has the proxyProtocol {proxyProtocol!r}, not 'v1', 'v2' or None")
         return member
 
+    def difference(self, former: Member) -> str:
+        """In what it is used otherwise than before, for people; nothing where it is not."""
+        draining, standby = ("draining" if self.draining else "not draining"), ("" if self.isStandby else " no longer")
+        said = (
+            (self.tier != former.tier, f"tier {self.tier}"),
+            (self.weight != former.weight, f"weight {self.weight}"),
+            (self.draining != former.draining, draining),
+            (self.isStandby != former.isStandby, f"stands by{standby}"),
+            (self.proxyProtocol != former.proxyProtocol, f"PROXY protocol {self.proxyProtocol or 'off'}"),
+        )
+        return ", ".join(what for isNew, what in said if isNew)
+
 
 class BackendSet(Mapping[str, IBackend]):
     """

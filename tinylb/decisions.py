@@ -37,6 +37,9 @@ class Decisions:
                 self._add(id, target, "removed", f"it is not in {number}")
             for id, former, target in event.moved:
                 self._add(id, target, "moved", f"it was at {former} before {number}")
+            targets = dict(event.backends)
+            for id, what in event.changed:
+                self._add(id, targets[id], "changed", f"{what} since {number}")
         elif isinstance(event, TargetRemoved):
             if event.pairs or event.dials:
                 ended = f"{counted(event.pairs, 'connection')} ended, {counted(event.dials, 'dial')} cancelled"

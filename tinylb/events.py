@@ -69,6 +69,7 @@ class BackendsReplaced:
     @ivar moved: id, former and new target of those that stayed with another target.
     @ivar standby: the ids of those that only stand by.
     @ivar draining: the ids of those that the provider wants to get no new connections.
+    @ivar changed: id and what is new of those that stayed at their target, and are used otherwise there.
     """
 
     revision: int
@@ -78,6 +79,7 @@ class BackendsReplaced:
     moved: tuple[tuple[str, str, str], ...]
     standby: tuple[str, ...] = ()
     draining: tuple[str, ...] = ()
+    changed: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)

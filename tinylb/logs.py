@@ -110,17 +110,18 @@ class LogObserver:
             "added": [_equated(id, target) for id, target in event.added],
             "removed": [_equated(id, target) for id, target in event.removed],
             "moved": [f"{id} from {old} to {new}" for id, old, new in event.moved],
+            "changed": [f"{id} ({what})" for id, what in event.changed],
         }
         told = [f"{what} {_firstOf(which, 20, ', ')}" for what, which in changes.items() if which]
-        if not told and event.backends:
-            told = ["tiers, weights, PROXY protocol or who is draining changed"]
-        if not event.backends:
+        hasNobody = len(event.draining) == len(event.backends)
+        if hasNobody:
             told.append("nobody can be served")
         size = [counted(len(event.backends), "backend")]
         size += [
             f"{len(ids)} {what}" for ids, what in ((event.standby, "standing by"), (event.draining, "draining")) if ids
         ]
-        self._log.info(
+        self._log.emit(
+            LogLevel.warn if hasNobody else LogLevel.info,
             "Backend set {revision}: {size}; {changes}",
             revision=event.revision,
             backends=dict(event.backends),

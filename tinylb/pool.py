@@ -56,6 +56,7 @@ class Pool:
                     moved=change.moved,
                     standby=tuple(member.id for member in backends.members if member.isStandby),
                     draining=tuple(member.id for member in backends.members if member.draining),
+                    changed=change.changed,
                 )
             for target in sorted(change.gone):
                 pairs = self.registry.abortPairs(target, CloseReason.TARGET_REMOVED)
@@ -143,6 +144,7 @@ class Pool:
             "tier": member.tier,
             "weight": member.weight,
             "standby": member.isStandby,
+            "proxyProtocol": member.proxyProtocol,
             "connections": len(record.pairs),
             "opened": record.opened,
             "failed": record.failed,

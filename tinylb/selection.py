@@ -37,6 +37,7 @@ class Change(NamedTuple):
     moved: tuple[tuple[str, str, str], ...]
     gone: frozenset[str]
     distinct: bool
+    changed: tuple[tuple[str, str], ...] = ()
 
 
 class Selection:
@@ -187,12 +188,14 @@ class Selection:
 
 
 def _compare(old: BackendSet, new: BackendSet, first: bool) -> Change:
-    before = {member.id: member.target for member in old.members}
-    after = {member.id: member.target for member in new.members}
+    before = {member.id: member for member in old.members}
+    after = {member.id: member for member in new.members}
+    stayed = [(before[id], member) for id, member in after.items() if id in before]
     return Change(
-        added=tuple((id, target) for id, target in after.items() if id not in before),
-        removed=tuple((id, target) for id, target in before.items() if id not in after),
-        moved=tuple((id, before[id], after[id]) for id in after if id in before and before[id] != after[id]),
+        added=tuple((id, member.target) for id, member in after.items() if id not in before),
+        removed=tuple((id, member.target) for id, member in before.items() if id not in after),
+        moved=tuple((new.id, old.target, new.target) for old, new in stayed if old.target != new.target),
+        changed=tuple((new.id, new.difference(old)) for old, new in stayed if old.target == new.target and old != new),
         gone=(old.targets - new.targets) | (old.standing - new.standing),
         distinct=first or old.members != new.members,
     )

@@ -42,7 +42,7 @@ def test_file(stage: Stage) -> None:
     client, header = heard(stage, tinylb)
     assert header == lineOf(client, tinylb.address)
     write(stage, server, proxyProtocol="v2")
-    tinylb.waitFor("Backend set 2: 1 backend; tiers, weights, PROXY protocol or who is draining changed")
+    tinylb.waitFor(r"Backend set 2: 1 backend; changed \w+ \(PROXY protocol v2\)")
     other = stage.client(tinylb)
     assert other.line() == "a"
     assert other.receive(16) == bytes.fromhex("0D0A0D0A000D0A515549540A 21 11 000C")

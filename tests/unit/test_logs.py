@@ -56,9 +56,18 @@ class SetLineTests(LogTestCase):
         self.assertEqual(self.lines, ["info: Backend set 1: 1 backend; added a"])
 
     def test_nobody(self) -> None:
-        """An empty set is said to be one, from the beginning."""
-        self.balancer()
-        self.assertEqual(self.lines, ["info: Backend set 1: 0 backends; nobody can be served"])
+        """An empty set, and one in which all are draining, is a warning, from the beginning."""
+        kit = self.balancer()
+        kit.balancer.replaceBackends(BackendSet({"a": MemoryBackend(kit.clock, "a", draining=True)}))
+        kit.publish("a")
+        self.assertEqual(
+            self.lines,
+            [
+                "warn: Backend set 1: 0 backends; nobody can be served",
+                "warn: Backend set 2: 1 backend, 1 draining; added a; nobody can be served",
+                "info: Backend set 3: 1 backend; changed a (not draining)",
+            ],
+        )
 
     def test_removed(self) -> None:
         """An ended target is named with how many connections ended for it and how many dials went elsewhere."""
@@ -89,13 +98,19 @@ class SetLineTests(LogTestCase):
         kit.publish("a")
         self.assertEqual(self.lines, [])
 
-    def test_weights(self) -> None:
-        """A set that differs in nothing but how its targets are used says so."""
-        kit = self.quietly("a")
-        for revision, difference in ((2, {"weight": 2}), (3, {"proxyProtocol": "v2"})):
-            kit.balancer.replaceBackends(BackendSet({"a": MemoryBackend(kit.clock, "a", **difference)}))
-            said = "tiers, weights, PROXY protocol or who is draining changed"
-            self.assertEqual(self.lines, [f"info: Backend set {revision}: 1 backend; {said}"])
+    def test_usedOtherwise(self) -> None:
+        """Where a target stays and is used otherwise, the log and the decisions say how."""
+        kit = self.quietly("a", "b")
+        b = MemoryBackend(kit.clock, "b")
+        for revision, difference, said in (
+            (2, {"weight": 2, "tier": 1}, "tier 1, weight 2"),
+            (3, {"weight": 2, "proxyProtocol": "v2"}, "tier 0, PROXY protocol v2"),
+            (4, {}, "weight 1, PROXY protocol off"),
+        ):
+            kit.balancer.replaceBackends(BackendSet({"a": MemoryBackend(kit.clock, "a", **difference), "b": b}))
+            self.assertEqual(self.lines, [f"info: Backend set {revision}: 2 backends; changed a ({said})"])
+            latest = next(each for each in kit.balancer.explain() if each["what"] == "changed")
+            self.assertEqual((latest["backend"], latest["why"]), ("a", f"{said} since set {revision}"))
             self.lines.clear()
 
     def test_verdict(self) -> None:

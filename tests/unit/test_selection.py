@@ -275,10 +275,14 @@ class ReplaceTests(SelectionCase):
         self.assertEqual(change, Change((), (), (("a", "x", "y"), ("b", "y", "x")), frozenset(), True))
 
     def test_onlyWeight(self) -> None:
-        """Another weight, tier or draining makes another set, with nobody added, removed or gone."""
+        """Another weight, tier or draining makes another set, with nobody added, removed or gone; it is said which."""
         self.publish(a="x")
-        for backend in (self.backend("x", weight=2), self.backend("x", tier=1), self.backend("x", draining=True)):
-            self.assertEqual(self.publish(a=backend), Change((), (), (), frozenset(), True))
+        for backend, said in (
+            (self.backend("x", weight=2), "weight 2"),
+            (self.backend("x", tier=1), "tier 1, weight 1"),
+            (self.backend("x", draining=True), "tier 0, draining"),
+        ):
+            self.assertEqual(self.publish(a=backend), Change((), (), (), frozenset(), True, (("a", said),)))
         self.assertEqual(self.selection.revision, 4)
 
     def test_current(self) -> None:
