@@ -6,13 +6,13 @@ import random as systemRandom
 from collections.abc import Callable
 from typing import Any, TypedDict
 
-from twisted.internet.defer import Deferred, succeed
-from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime
-from twisted.logger import Logger
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IAddress, IReactorTime
 
 from tinylb.backends import BackendSet
 from tinylb.clock import monotonicClock, release
 from tinylb.dialer import Dialer
+from tinylb.drain import Drain
 from tinylb.entrance import Entrance
 from tinylb.events import ClientUnserved, CloseReason, Verdict
 from tinylb.failures import DialError
@@ -23,7 +23,6 @@ from tinylb.policy import RoundRobin
 from tinylb.pool import Pool
 from tinylb.reception import Reception, Waiting
 from tinylb.relay.engines import Engines
-from tinylb.wording import counted
 
 
 class BalancerOptions(TypedDict, total=False):
@@ -68,8 +67,6 @@ class LoadBalancer(Entrance):
     @ivar clock: the clock.
     """
 
-    _log = Logger()
-
     def __init__(
         self,
         reactor: IReactorTime,
@@ -94,10 +91,7 @@ class LoadBalancer(Entrance):
         self.observers = self._pool.observers
         self.unserved = dict.fromkeys(CloseReason, 0)
         self._maxConnections = maxConnections
-        self._stopping = False
-        self._deadline: IDelayedCall | None = None
-        self._grace: IDelayedCall | None = None
-        self._served: Deferred[None] | None = None
+        self._drain: Drain | None = None
         self._waiting: dict[Waiting, None] = {}
         self._engines = Engines(reactor, relay)
         reception = Reception(
@@ -205,8 +199,8 @@ class LoadBalancer(Entrance):
     def explain(self) -> list[dict[str, str | None]]:
         """
         The latest decisions, the newest first: C{time} (ISO 8601, UTC), C{backend}, C{target}, C{what} (a verdict, or
-        C{added}, C{removed}, C{moved}, C{target removed}) and C{why}. Who is C{passed over} at present is among them,
-        with the time since when, and how many picks went elsewhere. It is bounded.
+        C{added}, C{removed}, C{moved}, C{changed}, C{target removed}) and C{why}. Who is C{passed over} at present is
+        among them, with the time since when, and how many picks went elsewhere. It is bounded.
         """
         return self._pool.explain()
 
@@ -220,68 +214,30 @@ class LoadBalancer(Entrance):
 
         @return: a L{Deferred} that fires when nothing is left.
         """
-        self._stopping = True
-        self._setDeadline(self.clock.callLater(seconds, self._abortAll, seconds))
-        if self._waiting and min(grace, seconds) > 0:
-            served = self._await(min(grace, seconds))
-        else:
-            served = succeed(None)
-            self._stopArrivals()
-        return served.addCallback(lambda _: self._registry.whenEmpty()).addCallback(self._drained)
+        self._endDrain()
+        drain = self._drain = Drain(self.clock, self._registry, self._waiting, seconds=seconds, grace=grace)
+        return drain.start().addCallback(lambda _: self._drained(drain))
 
     def resume(self) -> None:
         """Serve clients again after L{drain}. What it has not aborted yet goes on."""
-        self._stopping = False
-        self._setDeadline(None)
-        self._endGrace()
+        self._endDrain()
         self._pool.resume()
 
-    def _await(self, seconds: float) -> Deferred[None]:
-        self._endGrace()
-        self._grace = self.clock.callLater(seconds, self._stopArrivals)
-        self._served = Deferred()
-        return self._served
+    def _endDrain(self) -> None:
+        drain, self._drain = self._drain, None
+        if drain is not None:
+            drain.cancel()
 
-    def _stopArrivals(self) -> None:
-        for arrival in tuple(self._waiting):
-            arrival.stop()
-        self._endGrace()
-
-    def _endGrace(self) -> None:
-        grace, self._grace = self._grace, None
-        if grace is not None and grace.active():
-            grace.cancel()
-        served, self._served = self._served, None
-        if served is not None:
-            served.callback(None)
-
-    def _setDeadline(self, deadline: IDelayedCall | None) -> None:
-        former, self._deadline = self._deadline, deadline
-        if former is not None:
-            former.cancel()
-
-    def _abortAll(self, seconds: float) -> None:
-        self._deadline = None
-        self._stopArrivals()  # the grace may end an instant later, and nobody would end what opens in between
-        ended = sum(self._registry.abortPairs(record.target, CloseReason.STOPPING) for record in self._registry)
-        if ended and seconds:
-            self._log.info(
-                "{connections} ended: not finished within {seconds:g} s",
-                count=ended,
-                connections=counted(ended, "connection"),
-                seconds=seconds,
-            )
-
-    def _drained(self, _: None) -> None:
-        if not self._stopping:
-            return  # L{resume} has taken it back
-        self._setDeadline(None)
+    def _drained(self, drain: Drain) -> None:
+        if self._drain is not drain:
+            return  # another one has taken its place, or L{resume} has taken it back
+        drain.cancel()
         self._pool.suspend()
         release(self.clock)
         self._engines.release()
 
     def _refusal(self) -> CloseReason | None:
-        if self._stopping:
+        if self._drain is not None:
             return CloseReason.STOPPING
         clients = self._registry.connections + len(self._waiting)
         isFull = self._maxConnections is not None and clients >= self._maxConnections

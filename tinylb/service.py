@@ -18,7 +18,7 @@ from tinylb.backends import BackendSet
 from tinylb.balancer import BalancerOptions, LoadBalancer
 from tinylb.follower import Follower
 from tinylb.interfaces import IProvider, IRefreshable
-from tinylb.listeners import Listeners
+from tinylb.listeners import CannotListen, Listeners
 from tinylb.listening import ListeningService
 from tinylb.outcome import Outcome
 from tinylb.ownaddress import OwnAddresses
@@ -72,7 +72,8 @@ class LoadBalancerService(ListeningService):
     def whenReady(self) -> Deferred[None]:
         """
         @return: a L{Deferred} that fires when every endpoint is listened on and the first set is in
-            force, or fails with L{CannotListen <tinylb.listeners.CannotListen>}.
+            force, or fails with L{CannotListen <tinylb.listeners.CannotListen>}, also when the service is stopped
+            before.
         """
         return self._ready.when()
 
@@ -113,6 +114,7 @@ class LoadBalancerService(ListeningService):
 
     def _end(self) -> Deferred[None]:
         self._follower.stop()
+        self._ready.fail(Failure(CannotListen(0, "stopped before there was a set")))
         return self.balancer.drain(self._drain, self._grace)
 
     def _newListeners(self) -> Listeners:

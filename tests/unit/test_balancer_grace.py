@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.unit.rigs import BalancerTestCase, served, told
 from tinylb import ClientUnserved, CloseReason, PairClosed, PairOpened
+from tinylb.drain import LOOK
 from tinylb.testing import Behaviour, MemoryBalancer, MemoryPeer
 
 
@@ -65,13 +66,14 @@ class GraceTests(BalancerTestCase):
         self.assertEqual(kit.clock.getDelayedCalls(), [])
 
     def test_fails(self) -> None:
-        """Who is refused by all is told so then and there; the end comes with the time at the latest."""
+        """Who is refused by all is told so then and there; where nobody else waits, that is the end, in a moment."""
         kit, client = self.dialling()
         drained = kit.balancer.drain(5, 0.25)
         self.answer(kit, "a", Behaviour.REFUSES)
         self.assertTrue(client.hasFinished)
-        kit.advance(0.25)
+        kit.advance(LOOK)
         self.assertIsNone(self.successResultOf(drained))
+        self.assertEqual(kit.clock.getDelayedCalls(), [])
 
     def test_newClients(self) -> None:
         """Who comes after that is refused at once, although others are still being dialled for."""

@@ -116,6 +116,19 @@ class StartTests(ServiceTestCase):
                     slow.succeed()
             self.assertIsNone(self.successResultOf(ready))
 
+    def test_neverReady(self) -> None:
+        """Whoever waits for a first set is told of a stop before it; another start is a matter of its own."""
+        service = self.started()
+        ready = service.whenReady()
+        service.stopService()
+        self.failureResultOf(ready, CannotListen)
+        service.startService()
+        self.addCleanup(service.stopService)
+        ready = service.whenReady()
+        self.assertNoResult(ready)
+        self.provider.set(self.set)
+        self.assertIsNone(self.successResultOf(ready))
+
 
 class MistakenTests(ServiceTestCase):
     """What an application may take for something else."""
