@@ -8,7 +8,7 @@ from zope.interface import implementer
 
 from tinylb.events import BackendsReplaced, Event, TargetRemoved, VerdictChanged
 from tinylb.interfaces import ISelectiveObserver
-from tinylb.selection import Selection
+from tinylb.selection import PassedOver, Preferred, Selection
 from tinylb.wording import counted, timestamp
 
 MOST = 200
@@ -54,11 +54,15 @@ class Decisions:
 
     def explain(self) -> list[dict[str, str | None]]:
         """See L{LoadBalancer.explain <tinylb.LoadBalancer.explain>}."""
-        present = [
-            _decision(each.since, each.backend, each.target, "passed over", f"{each.why}; {_picks(each.picks)} since")
+        picked = [
+            _decision(each.since, each.backend, each.target, "picked", f"{each.why}, {_among(each)} since")
+            for each in self._selection.preferred()
+        ]
+        passedOver = [
+            _decision(each.since, each.backend, each.target, "passed over", f"{each.why}; {_without(each)} since")
             for each in self._selection.passedOver()
         ]
-        return sorted((*present, *self._latest), key=lambda each: each["time"] or "", reverse=True)
+        return sorted((*passedOver, *picked, *self._latest), key=lambda each: each["time"] or "", reverse=True)
 
     def _forgetOther(self, backend: str) -> None:
         """
@@ -77,5 +81,10 @@ def _decision(time: str, backend: str | None, target: str, what: str, why: str) 
     return {"time": time, "backend": backend, "target": target, "what": what, "why": why}
 
 
-def _picks(count: int) -> str:
-    return f"{counted(count, 'pick')} without it"
+def _among(preferred: Preferred) -> str:
+    others = f"one of {preferred.among}" if preferred.among > 1 else "the only one"
+    return f"{others}; {preferred.picks} of {counted(preferred.all, 'pick')}"
+
+
+def _without(passedOver: PassedOver) -> str:
+    return f"{counted(passedOver.picks, 'pick')} without it"

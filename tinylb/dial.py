@@ -125,7 +125,7 @@ class Dial:
             if other is not attempt:
                 self.drop(other)
                 if other.started < attempt.started:
-                    self._blame(other, DialFailure.OVERTAKEN, "slower than another backend")
+                    self._blame(other, DialFailure.OVERTAKEN, "no answer while another backend connected")
         return True
 
     def hasOthers(self) -> bool:

@@ -27,6 +27,23 @@ class PassedOver(NamedTuple):
     picks: int
 
 
+class Preferred(NamedTuple):
+    """A backend that picks go to.
+
+    @ivar since: for how long; ISO 8601, UTC.
+    @ivar among: how many there are.
+    @ivar picks: how many there have been of it since then.
+    @ivar all: how many of anybody."""
+
+    backend: str
+    target: str
+    since: str
+    why: str
+    among: int
+    picks: int
+    all: int
+
+
 class Change(NamedTuple):
     """What a new set changed: see L{tinylb.events.BackendsReplaced}.
 
@@ -62,6 +79,7 @@ class Selection:
         self._groups: list[list[Candidate]] | None = None
         self._picks = 0
         self._passedOver: dict[str, PassedOver] = {}
+        self._preferred: dict[Candidate, Preferred] = {}
 
     def replace(self, backends: BackendSet) -> Change:
         """Make another set the current one."""
@@ -131,6 +149,15 @@ class Selection:
             self._rank()
         return [each._replace(picks=self._picks - each.picks) for each in self._passedOver.values()]
 
+    def preferred(self) -> list[Preferred]:
+        """Whom picks go to at present."""
+        if self._groups is None:
+            self._rank()
+        return [
+            each._replace(picks=candidate.record.picked - each.picks, all=self._picks - each.all)
+            for candidate, each in self._preferred.items()
+        ]
+
     def pick(self, without: Collection[str], usable: Callable[[Candidate], bool]) -> Candidate | None:
         """
         The next backend by the policy, from the best group that has one.
@@ -171,6 +198,9 @@ class Selection:
         members = self.backends.members
         ranking = Ranking(((member, self.findingOf(member)) for member in members), self._candidate)
         self._groups = ranking.groups
+        known = {(each.backend, each.target): each for each in self._preferred.values()}
+        first = ranking.groups[0] if ranking.groups else []
+        self._preferred = {each: self._prefer(each, len(first), known.get((each.id, each.target))) for each in first}
         former = self._passedOver
         self._passedOver = {id: self._passOver(id, why, former.get(id)) for id, why in ranking.behind}
         return ranking.groups
@@ -178,6 +208,17 @@ class Selection:
     def _candidate(self, member: Member, isLastResort: bool, behind: Reasons) -> Candidate:
         record = self._registry.record(member.target)
         return Candidate(member, self.backends[member.id], record, isLastResort, behind)
+
+    def _prefer(self, candidate: Candidate, among: int, former: Preferred | None) -> Preferred:
+        """
+        It is told since when it is so, which ends with another reason, or others among whom it is picked. C{picks} and
+        C{all} are, until somebody asks, how many there were before that.
+        """
+        why = f"{self.finding(candidate.target).verdict.value}, tier {candidate.tier}"
+        if former is not None and (former.why, former.among) == (why, among):
+            return former
+        picks = candidate.record.picked
+        return Preferred(candidate.id, candidate.target, timestamp(), why, among, picks, self._picks)
 
     def _passOver(self, id: str, why: str, former: PassedOver | None) -> PassedOver:
         """C{picks} is, until somebody asks, how many picks there were before that."""

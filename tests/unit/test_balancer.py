@@ -248,8 +248,8 @@ class DescribeTests(BalancerTestCase):
         client.send(b"four")
         kit.server("a").send(b"seven b")
         kit.connect()
-        nobody = {"tier": 0, "weight": 1, "standby": False, "proxyProtocol": None, "connections": 0, "opened": 0, "failed": 0}
-        nobody |= {"bytesIn": 0, "bytesOut": 0}
+        settings = {"tier": 0, "weight": 1, "standby": False, "proxyProtocol": None}
+        nobody = {**settings, "connections": 0, "opened": 0, "failed": 0, "bytesIn": 0, "bytesOut": 0}
         busy = {"connections": 1, "opened": 1, "bytesIn": 4, "bytesOut": 7}
         described = kit.balancer.describe()
         since = [known.pop("since") for known in described["backends"]]

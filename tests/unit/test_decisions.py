@@ -2,38 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 
+from tests.unit.explaincase import ExplainCase
 from tests.unit.loglines import logLines
-from tests.unit.rigs import BalancerTestCase, told
-from tinylb import BackendPicked, BackendSet, Verdict, VerdictChanged, decisions, findings, selection
+from tests.unit.rigs import told
+from tinylb import BackendPicked, BackendSet, Verdict, VerdictChanged
 from tinylb.decisions import MOST
 from tinylb.testing import Behaviour, MemoryBackend, MemoryBalancer
-
-NOON = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)
-
-
-class ExplainCase(BalancerTestCase):
-    """Tests of C{explain}, at a wall clock that moves by a second each time it is looked at."""
-
-    def setUp(self) -> None:
-        """It is noon."""
-        self.seconds = 0
-        for module in (decisions, findings, selection):
-            self.patch(module, "timestamp", self.timestamp)
-
-    def timestamp(self) -> str:
-        """It is a second later each time."""
-        self.seconds += 1
-        return (NOON + timedelta(seconds=self.seconds)).isoformat(timespec="milliseconds")
-
-    def explained(self, kit: MemoryBalancer) -> list[tuple[str | None, str | None, str | None]]:
-        """Of whom, what and why, newest first."""
-        return [(each["backend"], each["what"], each["why"]) for each in kit.balancer.explain()]
-
-    def passedOver(self, kit: MemoryBalancer) -> dict[str | None, str | None]:
-        """Who is passed over at present, and why."""
-        return {backend: why for backend, what, why in self.explained(kit) if what == "passed over"}
 
 
 class DecisionTests(ExplainCase):
@@ -51,8 +27,9 @@ class DecisionTests(ExplainCase):
             ("b", "added", "it is in set 1"),
             ("a", "added", "it is in set 1"),
         ]
-        self.assertEqual(self.explained(kit), expected)
-        self.assertEqual(kit.balancer.explain()[0]["target"], "elsewhere")
+        self.assertEqual(self.decided(kit), expected)
+        decision = next(each for each in kit.balancer.explain() if each["what"] == "moved")
+        self.assertEqual(decision["target"], "elsewhere")
 
     def test_targetRemoved(self) -> None:
         """What a target's leaving ended; where it ended nothing there is no word of it."""
@@ -73,7 +50,7 @@ class DecisionTests(ExplainCase):
         for verdict, why in ((Verdict.NOT_READY, "503"), (Verdict.DEAD, "refused"), (Verdict.READY, "200")):
             kit.balancer.setVerdict("a", verdict, why)
         expected = [("a", "ready", "200"), ("a", "dead", "refused; 1 connection ended"), ("a", "not-ready", "503")]
-        self.assertEqual(self.explained(kit)[:3], expected)
+        self.assertEqual(self.decided(kit)[:3], expected)
 
     def test_newestFirst(self) -> None:
         """Whatever they are about, the latest decisions come first, with times of ISO 8601 in UTC."""
@@ -86,15 +63,15 @@ class DecisionTests(ExplainCase):
         self.assertEqual({moment.utcoffset() for moment in moments}, {timedelta(0)})
 
     def test_bounded(self) -> None:
-        """The latest are kept, and no more, however long it goes on; who is passed over now is always among them."""
+        """The latest are kept, and no more, however long it goes on; who is picked or passed over is always there."""
         kit = self.balancer("a", "b")
         kit.balancer.setVerdict("b", Verdict.DEAD, "gone for long")
         for number in range(1000):
             kit.balancer.setVerdict("a", (Verdict.READY, Verdict.NOT_READY)[number % 2], f"change {number}")
-        explained = self.explained(kit)
-        self.assertEqual(len([what for _, what, _ in explained if what != "passed over"]), MOST)
-        self.assertEqual(explained[0], ("a", "not-ready", "change 999"))
-        self.assertEqual(len(self.passedOver(kit)), 1)
+        decided = self.decided(kit)
+        self.assertEqual(len(decided), MOST)
+        self.assertEqual(decided[0], ("a", "not-ready", "change 999"))
+        self.assertEqual(len(self.explained(kit)), MOST + 2)
 
     def test_dials(self) -> None:
         """What dialling taught is explained: the rest, that it is over, and the success that made it good."""
@@ -117,84 +94,15 @@ class DecisionTests(ExplainCase):
         for number in range(2 * MOST):
             kit.balancer.setVerdict("a", Verdict.NOT_READY, f"reason {number}")
             kit.balancer.setVerdict("b", Verdict.DEAD, f"reason {number}")
-        decided = [what for _, what, _ in self.explained(kit) if what != "passed over"]
+        decided = [what for _, what, _ in self.decided(kit)]
         self.assertEqual(decided, ["dead", "not-ready", "dead", "not-ready", "added", "added"])
         kit.balancer.setVerdict("b", Verdict.READY, "it is back")
-        told = [f"{what}: {why}" for at, what, why in self.explained(kit) if at == "b" and what != "passed over"]
+        told = [f"{what}: {why}" for at, what, why in self.decided(kit) if at == "b"]
         self.assertEqual(told[:-1], ["ready: it is back", "dead: reason 0"])
 
     def latest(self, kit: MemoryBalancer, id: str) -> str:
         """The latest decision about a backend."""
-        return next(f"{what}: {why}" for at, what, why in self.explained(kit) if at == id and what != "passed over")
-
-
-class PassedOverTests(ExplainCase):
-    """Who is passed over: why, since when, and how many picks went elsewhere."""
-
-    def test_why(self) -> None:
-        """Whoever others are preferred to is named: for its health, for its tier, or for draining."""
-        kit = self.balancer()
-        for id in ("dead", "drain", "good", "rest", "tier"):
-            kit.backends[id] = MemoryBackend(kit.clock, id, tier=int(id == "tier"), draining=id == "drain")
-        kit.publish(*kit.backends)
-        kit.balancer.setVerdict("dead", Verdict.DEAD, "refused")
-        kit.balancer.setVerdict("rest", Verdict.RESTING, "")
-        expected = {
-            "dead": "dead: refused",
-            "drain": "draining: the provider says so",
-            "rest": "resting",
-            "tier": "tier 1 stands by while a lower one serves",
-        }
-        self.assertEqual(self.passedOver(kit), {id: f"{why}; 0 picks without it since" for id, why in expected.items()})
-
-    def test_count(self) -> None:
-        """Each pick that went elsewhere since then is counted; picks before that are not."""
-        kit = self.balancer("a", "b")
-        for _ in range(5):
-            kit.connect()
-        kit.balancer.setVerdict("a", Verdict.NOT_READY, "503")
-        for count in ("0 picks", "1 pick", "2 picks"):
-            self.assertEqual(self.passedOver(kit), {"a": f"not-ready: 503; {count} without it since"})
-            kit.connect()
-
-    def test_triedAfterAll(self) -> None:
-        """A pick of that very backend, when the better ones failed, is not counted; nor is time that passes."""
-        kit = self.balancer("a", "b")
-        for backend in kit.backends.values():
-            backend.behaviour = Behaviour.HANGS
-        kit.balancer.setVerdict("a", Verdict.NOT_READY, "503")
-        kit.connect()
-        kit.clock.pump([0.25] * 16)
-        self.assertEqual([pick.backend for pick in told(kit.events, BackendPicked)], ["b", "a"])
-        self.assertEqual(self.passedOver(kit)["a"], "not-ready: 503; 1 pick without it since")
-
-    def test_since(self) -> None:
-        """It is passed over since the first reason, whatever other reasons followed."""
-        kit = self.balancer("a", "b")
-        kit.balancer.setVerdict("a", Verdict.NOT_READY, "503")
-        (since,) = (each["time"] for each in kit.balancer.explain() if each["what"] == "passed over")
-        kit.connect()
-        kit.balancer.setVerdict("a", Verdict.DEAD, "refused")
-        kit.publish("a", "b", "c")
-        entry = next(each for each in kit.balancer.explain() if each["what"] == "passed over")
-        self.assertEqual((entry["time"], entry["why"]), (since, "dead: refused; 1 pick without it since"))
-
-    def test_noMore(self) -> None:
-        """Who takes part again is passed over no more; the next time it is counted anew."""
-        kit = self.balancer("a", "b")
-        kit.balancer.setVerdict("a", Verdict.NOT_READY, "503")
-        kit.connect()
-        kit.balancer.setVerdict("a", Verdict.READY, "200")
-        self.assertEqual(self.passedOver(kit), {})
-        kit.balancer.setVerdict("a", Verdict.NOT_READY, "503")
-        self.assertEqual(self.passedOver(kit), {"a": "not-ready: 503; 0 picks without it since"})
-
-    def test_nobodyBetter(self) -> None:
-        """While all are as bad nobody is passed over."""
-        kit = self.balancer("a", "b")
-        for target in "ab":
-            kit.balancer.setVerdict(target, Verdict.DEAD, "refused")
-        self.assertEqual(self.passedOver(kit), {})
+        return next(f"{what}: {why}" for at, what, why in self.decided(kit) if at == id)
 
 
 class EventTests(ExplainCase):

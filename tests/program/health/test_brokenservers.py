@@ -88,7 +88,7 @@ def test_blackHole(cluster: Cluster, where: str) -> None:
         rests = int(math.log2(1 + time.monotonic() - begun))
         assert sum(each >= delay for each in waits) <= 1 + rests
         assert max(waits) < delay + SOON
-        tinylb.waitFor("Backend hole .* is resting: slower than another backend")
+        tinylb.waitFor("Backend hole .* is resting: no answer while another backend connected")
         load = Load(cluster.stage, tinylb, 1)
         assert serving(tinylb, 20) == ["good"] * 20
         result = load.result()
