@@ -135,7 +135,7 @@ def test_rights() -> None:
     """The DaemonSet may read the EndpointSlices of the namespace that it follows, and nothing else."""
     role, binding = OBJECTS["rbac.yaml: Role"], OBJECTS["rbac.yaml: RoleBinding"]
     assert role["rules"] == [
-        {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": ["get", "list", "watch"]}
+        {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": ["list", "watch"]}
     ]
     service = optionsOf(containerOf(PODS["DaemonSet"])["args"])["kubernetes-service"] or "default/kubernetes:https"
     namespace = re.split("[/:]", str(service))[0] if isinstance(service, str) else service.namespace
