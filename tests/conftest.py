@@ -68,6 +68,7 @@ def nothingLeftBehind(request: pytest.FixtureRequest) -> Iterator[None]:
                 break
             _turn()
         gc.collect()
+    gc.freeze()  # what is still there stays, and is not looked through after each test that follows
     left = [f"left behind: {what}" for key, what in _held().items() if key not in before]
     globalLogPublisher.removeObserver(errors)
     if left or errors.texts:
