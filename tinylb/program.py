@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import atexit
 import os
-import signal
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from types import FrameType, TracebackType
+from enum import Enum
+from types import TracebackType
 from typing import Any
 
 from twisted.application.service import IService, Service
@@ -21,14 +20,14 @@ from tinylb.clock import monotonicClock
 from tinylb.interfaces import IRefreshable
 from tinylb.listeners import CannotListen
 from tinylb.listening import ListeningService
+from tinylb.outcome import Outcome
 from tinylb.service import LoadBalancerService
+from tinylb.signals import Signals
 from tinylb.wording import counted
 
-_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-
-SAME_SIGNAL = 0.05
-"""Seconds in which another signal is the same one once more: timeout(1), for one, signals a process and then its
-group."""
+AT_ONCE = 0.5
+"""Seconds after a second signal in which what is open is reset, and the access log gets its last lines. Then the
+process ends, whatever still hangs."""
 
 
 class CannotStart(Exception):
@@ -47,6 +46,14 @@ class Process:
 
     pidfile: str | None
     isSilent: bool
+
+
+class Ending(Enum):
+    """How far the program has come with its end."""
+
+    NONE = "none is near"
+    BEGUN = "what is open may finish"
+    HURRIED = "what is open is reset"
 
 
 class Program(Service):
@@ -82,47 +89,65 @@ class Program(Service):
         if status is not None:
             self._listening.append((status[0], [f"--status {status[1]}"]))
         self._listening.append((balancer, [f"--listen {each}" for each in listen]))
-        self._signalledAt: float | None = None
-        self._isHurrying = False
-        self._hasTerminal = False
+        self._ending = Ending.NONE
+        self._status = 0
+        self._stopped = Outcome()
         self._clock = monotonicClock(reactor)
+        self._signals = Signals(reactor, self._clock, self._signalled, self._refresh)
         self._accepts = QuietAccepts(self._clock)
 
     def privilegedStartService(self) -> None:
-        """Listen, with the rights that the process was started with. Whoever waits for that may send signals then."""
-        self._takeSignals()
+        """
+        Listen, with the rights that the process was started with. Signals are taken from now on: whoever has waited
+        for the sockets may send some.
+        """
+        self._signals.take()
         for service, names in self._listening:
             self._reporting(service.privilegedStartService, names)
 
     def startService(self) -> None:
         """Start, and take the signals over."""
         Service.startService(self)
-        self._takeSignals()
-        # Python ends by a signal that comes while it is finishing, unless that is ignored by then.
-        atexit.register(_ignoreSignals)
+        self._signals.take()
         for service, names in self._listening:
             self._reporting(service.startService, names)
             service.whenListening().addErrback(self._cannotListen, names)
         self._accepts.start()
-        self._reactor.callWhenRunning(self._handleSignals)  # the reactor sets up its own before
+        self._reactor.callWhenRunning(self._signals.handle)  # the reactor sets up its own before
         for attachment in (*self._lasting, *self._passing):
             # The reactor has yet to open what it needs for itself, and may have few descriptors.
             self._reactor.callWhenRunning(attachment.startService)
 
     def stopService(self) -> Deferred[None]:
-        """Stop; see L{LoadBalancerService.stopService}."""
-        Service.stopService(self)
-        for attachment in self._passing:
-            attachment.stopService()
-        return self._balancer.stopService().addCallback(self._ended)
+        """Stop; see L{LoadBalancerService.stopService}. Who asks once more waits for the same end."""
+        if self.running:
+            Service.stopService(self)
+            self._begin()
+            for attachment in self._passing:
+                attachment.stopService()
+            self._balancer.stopService().addCallback(self._stopLasting).addCallback(self._end)
+        return self._stopped.when()
 
-    def _ended(self, _: None) -> Deferred[None]:
-        stops: list[Callable[[], Deferred[None] | None]] = [
-            *(service.stopService for service, _ in self._listening if service is not self._balancer),
-            *(attachment.stopService for attachment in self._lasting),
-        ]
-        stopping = [maybeDeferred(stop) for stop in stops]
-        return DeferredList(stopping, consumeErrors=True).addCallback(self._stopped)
+    def _stopLasting(self, _: None) -> Deferred[Any]:
+        listening = [service for service, _ in self._listening if service is not self._balancer]
+        stopping = [maybeDeferred(each.stopService) for each in (*listening, *self._lasting)]
+        return DeferredList(stopping, consumeErrors=True)
+
+    def _end(self, _: object) -> None:
+        self._accepts.stop()
+        self._log.info("Stopped")
+        self._stopped.succeed()
+
+    def _begin(self) -> bool:
+        """
+        Come to an end.
+
+        @return: whether this is the first that is known of it.
+        """
+        isFirst = self._ending is Ending.NONE
+        if isFirst:
+            self._ending = Ending.BEGUN
+        return isFirst
 
     def _reporting(self, start: Callable[[], object], names: Sequence[str]) -> None:
         """
@@ -132,35 +157,32 @@ class Program(Service):
         try:
             start()
         except CannotListen as error:
+            self._giveUp()
             line = _explain(error, names)
             if self._process.isSilent:
                 self._log.critical("{line}", line=line)
             sys.excepthook = _inOneLine
             raise CannotStart(line) from None
 
+    def _giveUp(self) -> None:
+        """A port removes its files in a turn of the reactor, which nobody will run."""
+        self._begin()
+        for service, _ in self._listening:
+            service.stopService()
+        self._reactor.iterate()
+
     def _cannotListen(self, failure: Failure, names: Sequence[str]) -> None:
-        """An endpoint that takes its time has failed: the program has started, and ends."""
+        """An endpoint that takes its time has failed: the program has started, and ends. A stop lets them fail, too."""
         if not isinstance(failure.value, CannotListen):
             failure.raiseException()
-        self._log.critical("{line}", line=_explain(failure.value, names))
-        self._reactor.stop()
-        self._reactor.addSystemEventTrigger("after", "shutdown", self._exit, 1)
-
-    def _takeSignals(self) -> None:
-        """A process that was told to ignore SIGHUP, as by nohup(1), is to outlive its terminal."""
-        self._hasTerminal = self._hasTerminal or (signal.getsignal(signal.SIGHUP) != signal.SIG_IGN and _hasTerminal())
-        self._handleSignals()
-
-    def _handleSignals(self) -> None:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._signalled)
-        signal.signal(signal.SIGHUP, lambda *_: self._reactor.callFromThread(self._refresh))
+        if self._begin():
+            self._status = 1
+            self._log.critical("{line}", line=_explain(failure.value, names))
+            self._reactor.stop()
+            self._reactor.addSystemEventTrigger("after", "shutdown", self._exit)
 
     def _refresh(self) -> None:
-        """While it stops, only what lasts still has something to look at. A terminal that is gone ends its programs."""
-        if self._hasTerminal and not _hasTerminal():
-            self._signalled(signal.SIGHUP, None)
-            return
+        """While it stops, only what lasts still has something to look at."""
         first = (self._tellRefresh, self._balancer.refresh) if self.running else ()
         attached = (*self._passing, *self._lasting)
         for step in (*first, *(each.refresh for each in attached if IRefreshable.providedBy(each))):
@@ -172,63 +194,39 @@ class Program(Service):
     def _tellRefresh(self) -> None:
         self._log.info("SIGHUP: looking again at {source}", source=self._balancer.describeProvider()["source"])
 
-    def _signalled(self, number: int, frame: FrameType | None) -> None:
-        """In the main thread, between two instructions of whatever is going on."""
-        now = self._clock.seconds()
-        former, self._signalledAt = self._signalledAt, now
-        if former is None:
-            self._reactor.callFromThread(self._stop, signal.Signals(number).name)
-        elif now - former < SAME_SIGNAL:
-            self._signalledAt = former
-        elif not self._isHurrying:
-            self._isHurrying = True
-            self._reactor.callFromThread(self._hurry)
+    def _signalled(self, name: str) -> None:
+        """Amid whatever is going on; see L{Signals}."""
+        if self._begin():
+            self._reactor.callFromThread(self._stop, name)
+        elif self._ending is Ending.BEGUN:
+            self._ending = Ending.HURRIED
+            self._reactor.callFromThread(self._hurry, name)
         else:
-            self._exit(0)
+            self._exit()
 
-    def _hurry(self) -> None:
+    def _stop(self, name: str) -> None:
+        self._log.info("{signal}: stopping; {open} open", signal=name, **self._open())
+        self._reactor.stop()
+
+    def _hurry(self, name: str) -> None:
         """What is open is reset, which takes a turn or two; cut short, it must not look complete."""
-        ended = self._balancer.balancer.drain(0)
-        ended.addCallback(lambda _: DeferredList([maybeDeferred(each.stopService) for each in self._lasting]))
-        ended.addCallback(lambda _: self._exit(0))
+        self._log.info("{signal}: ending at once; {open} open", signal=name, **self._open())
+        self._clock.callLater(AT_ONCE, self._exit)
+        self.stopService().addCallback(lambda _: self._exit())
+        self._balancer.balancer.drain(0)
 
-    def _exit(self, status: int) -> None:
+    def _open(self) -> dict[str, object]:
+        connections = self._balancer.balancer.connections
+        return {"connections": connections, "open": counted(connections, "connection")}
+
+    def _exit(self) -> None:
         """End now. twistd, to which this does not come back, would remove its pid file."""
         if self._process.pidfile:
             try:
                 os.unlink(self._process.pidfile)
             except OSError:
                 pass
-        sys.stdout.flush()
-        os._exit(status)
-
-    def _stop(self, name: str) -> None:
-        connections = self._balancer.balancer.connections
-        self._log.info(
-            "{signal}: stopping; {open} open",
-            signal=name,
-            connections=connections,
-            open=counted(connections, "connection"),
-        )
-        self._reactor.stop()
-
-    def _stopped(self, _: object) -> None:
-        self._accepts.stop()
-        self._log.info("Stopped")
-
-
-def _hasTerminal() -> bool:
-    """Whether there is somebody at a terminal that is ours; see tty(4)."""
-    try:
-        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
-    except OSError:
-        return False
-    return True
-
-
-def _ignoreSignals() -> None:
-    for number in _SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
+        os._exit(self._status)
 
 
 def _explain(error: CannotListen, names: Sequence[str]) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,8 +14,9 @@ import pytest
 
 from tests.program.daemons import Daemon
 from tests.program.peers import blackHole
-from tests.program.processes import waitUntil
-from tests.program.stage import LOOPBACK, NOISE, Stage
+from tests.program.processes import run, waitUntil
+from tests.program.stage import LOOPBACK, NOISE, RUNNERS, Stage, Tinylb
+from tinylb.signals import SAME_SIGNAL
 
 AT_ONCE = 2.0
 """Seconds that "at once" may take a busy machine; what is waited for otherwise takes much longer."""
@@ -34,7 +37,10 @@ def test_cleanStop(stage: Stage, runner: str, stop: signal.Signals) -> None:
 
 @pytest.mark.parametrize("stop", STOPS)
 def test_secondSignal(stage: Stage, runner: str, stop: signal.Signals) -> None:
-    """A second signal ends it at once and quietly, whatever is still going on; the status is 0 all the same."""
+    """
+    A second signal ends it at once and without a traceback, whatever is still going on, and says so; the status is 0
+    all the same.
+    """
     stage.servers("a")
     tinylb = stage.follow("--drain", "60", runner=runner)
     client = stage.client(tinylb)
@@ -46,7 +52,47 @@ def test_secondSignal(stage: Stage, runner: str, stop: signal.Signals) -> None:
     assert tinylb.ended(AT_ONCE) == 0
     assert tinylb.stderr == []
     assert "Traceback" not in tinylb.output
+    assert tinylb.count(f"{stop.name}: ending at once; 1 connection open") == 1
     assert client.ending() == "reset"
+
+
+def test_closedOutput(stage: Stage) -> None:
+    """So it does when whoever started it has closed standard output."""
+    stage.servers("a")
+    closed = ["sh", "-c", 'exec "$@" >&-', "sh"]
+    tinylb = stage.follow("--drain", "60", runner=[*closed, sys.executable, "-m", "tinylb", "run"])
+    client = stage.client(tinylb)
+    assert client.line() == "a"
+    hurry(tinylb)
+    assert tinylb.ended(AT_ONCE) == 0
+    assert client.ending() == "reset"
+
+
+def test_statusSocket(stage: Stage) -> None:
+    """A second signal leaves no file of the status endpoint's socket behind."""
+    stage.servers("a")
+    path = stage.folder / "status.sock"
+    tinylb = stage.follow("--drain", "60", "--status", f"unix:{path}")
+    client = stage.client(tinylb)
+    assert client.line() == "a"
+    assert path.is_socket()
+    hurry(tinylb)
+    assert tinylb.ended(AT_ONCE) == 0
+    assert list(stage.folder.glob("status.sock*")) == []
+
+
+def test_socketsOfAFailedStart(stage: Stage, runner: str) -> None:
+    """Neither does a start that fails, as one of its endpoints cannot be listened on."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        listen = f"tcp:{taken.getsockname()[1]}:interface=127.0.0.1"
+        options = ("--listen", "unix:lb.sock", "--listen", listen, "--status", "unix:status.sock")
+        failed = run([*RUNNERS[runner], *options, "--backend", "127.0.0.1:1"], stage.folder)
+    assert failed.returncode == 1
+    assert failed.stderr.splitlines()[-1] == f"tinylb: --listen {listen}: address already in use"
+    assert "Traceback" not in failed.stdout + failed.stderr
+    assert list(stage.folder.glob("*.sock*")) == []
 
 
 def test_drain(stage: Stage) -> None:
@@ -150,6 +196,15 @@ def test_daemonWrongUsage(stage: Stage) -> None:
     assert daemon.started.returncode == 1
     assert len(daemon.started.stderr.splitlines()) == 1
     assert not daemon.pidfile.exists()
+
+
+def hurry(tinylb: Tinylb) -> None:
+    """Send it two signals that are not taken for one."""
+    tinylb.signal(signal.SIGTERM)
+    tinylb.waitFor("SIGTERM: stopping")
+    told = time.monotonic()
+    waitUntil(lambda: time.monotonic() > told + 2 * SAME_SIGNAL, "the next one is another one")
+    tinylb.signal(signal.SIGTERM)
 
 
 def isRefused(address: tuple[str, int]) -> bool:

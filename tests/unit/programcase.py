@@ -8,13 +8,16 @@ import sys
 from collections.abc import Callable
 from io import StringIO
 
+from twisted.application.service import IService
+from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IStreamServerEndpoint
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamServerEndpoint
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
 
 from tests.unit.loglines import logLines
-from tinylb import LoadBalancerService
+from tinylb import LoadBalancerService, StatusService
 from tinylb.program import Process, Program
 from tinylb.testing import ManualProvider, MemoryEndpoint
 
@@ -22,15 +25,46 @@ IN_USE = CannotListenError("", 6443, OSError(98, "Address already in use"))
 
 
 class Reactor(MemoryReactorClock):
-    """A reactor that can be called from a signal handler."""
+    """
+    A reactor that can be called from a signal handler.
+
+    @ivar stops: how often it was stopped; a real one can be once.
+    """
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
+        self.stops = 0
         self.fromThread: list[Callable[[], object]] = []
 
     def callFromThread(self, callable: Callable[..., object], *arguments: object) -> None:
         """See L{IReactorFromThreads.callFromThread}."""
         self.fromThread.append(lambda: callable(*arguments))
+
+    def stop(self) -> None:
+        """See L{IReactorCore.stop}."""
+        self.stops += 1
+
+    def iterate(self, delay: float = 0) -> None:
+        """See L{IReactorCore.iterate}."""
+        self.advance(delay)
+
+    def runFromThread(self) -> None:
+        """Do what it was called for."""
+        calls, self.fromThread = self.fromThread, []
+        for call in calls:
+            call()
+
+
+@implementer(IStreamServerEndpoint)
+class SlowEndpoint:
+    """A server endpoint that takes its time."""
+
+    def __init__(self) -> None:
+        self.listening: Deferred[IListeningPort] = Deferred()
+
+    def listen(self, factory: IProtocolFactory) -> Deferred[IListeningPort]:
+        """See L{IStreamServerEndpoint.listen}."""
+        return self.listening
 
 
 class ProgramCase(SynchronousTestCase):
@@ -47,11 +81,25 @@ class ProgramCase(SynchronousTestCase):
         self.patch(os, "_exit", self.exits.append)
         self.patch(signal, "signal", lambda *_: None)
 
-    def program(self, *endpoints: IStreamServerEndpoint, pidfile: str | None = None, isSilent: bool = False) -> Program:
+    def program(
+        self,
+        *endpoints: IStreamServerEndpoint,
+        status: IStreamServerEndpoint | None = None,
+        lasting: IService | None = None,
+        pidfile: str | None = None,
+        isSilent: bool = False,
+    ) -> Program:
         """A program that listens on these, which are called e0, e1, and so on."""
         balancer = LoadBalancerService(endpoints, ManualProvider(), reactor=self.reactor)
         names = [f"e{number}" for number, _ in enumerate(endpoints)]
-        return Program(self.reactor, balancer, names, Process(pidfile, isSilent))
+        return Program(
+            self.reactor,
+            balancer,
+            names,
+            Process(pidfile, isSilent),
+            lasting=[] if lasting is None else [lasting],
+            status=None if status is None else (StatusService(self.reactor, status, balancer), "s"),
+        )
 
     def endpoint(self, failure: Exception | None = None) -> MemoryEndpoint:
         """An endpoint in memory."""

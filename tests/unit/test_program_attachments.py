@@ -108,7 +108,7 @@ class AttachmentTests(ProgramCase):
         program, _ = self.attached(CannotListen(0, "address already in use"))
         error = self.assertRaises(CannotStart, program.privilegedStartService)
         self.assertEqual(str(error), "--status tcp:9090: address already in use")
-        self.assertEqual(self.story, ["status listens"])
+        self.assertEqual(self.story, ["status listens", "status stops"])
 
     def test_refresh(self) -> None:
         """SIGHUP lets everybody look again who can, and one who fails keeps nobody from it."""
