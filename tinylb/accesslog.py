@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable
-from math import inf
 from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from tinylb.accessline import LineWriter
+from tinylb.accessnews import AccessLogNews
 from tinylb.clock import monotonicClock, release
 from tinylb.daemons import inDaemon
 from tinylb.events import Event, PairClosed
 from tinylb.interfaces import IRefreshable, ISelectiveObserver
-from tinylb.linefile import LineFile, Unwritten, wordingOf
-from tinylb.logs import Summary
-from tinylb.wording import counted
+from tinylb.linefile import LineFile, NobodyReads, Unwritten
+from tinylb.wording import wordingOf
 
 TOGETHER = 0.1
 """Seconds for which lines wait for others, so that many are written at once."""
@@ -37,19 +35,17 @@ may end at once, so there is room for many."""
 PATIENCE = 1.0
 """Seconds that a stop waits for the last lines."""
 
-REPORT = 10.0
-"""Seconds between reports of lines that were dropped, and between news that all is well again."""
-
 
 @implementer(ISelectiveObserver, IRefreshable)
 class AccessLog(Service):
     """
     Writes the access log of one balancer, of whose observers it is one. No connection waits for it: lines are written
-    in a thread, and when they cannot be they are dropped, counted and reported.
+    in a thread, and when they cannot be they are dropped, counted and reported. So are those of pairs that end after
+    its stop: the balancer is to be stopped before.
 
     The file is made anew when it was moved away; L{refresh} does that at once.
 
-    @param reactor: to come back from the thread.
+    @param reactor: to come back from the thread; on a test's C{Clock} lines are written without one.
     @param path: C{-} is standard output.
     @param clock: monotonic; by default the one that goes with the reactor.
     @param inThread: calls a function in a thread; its L{Deferred} fires when that has returned.
@@ -60,8 +56,6 @@ class AccessLog(Service):
     """
 
     kinds = frozenset((PairClosed,))
-
-    _log = Logger()
 
     def __init__(
         self,
@@ -78,26 +72,26 @@ class AccessLog(Service):
         self._file = LineFile(path)
         self._inThread = inThread or inDaemon(reactor)
         self._now = now
-        self._dropped = Summary(self._clock, REPORT, self._report)
-        self._isFailing = False
-        self._wasWellAt = -inf
-        self._trouble: str | None = None
+        self._news = AccessLogNews(self._file.path, self._clock)
         # Lines are made of them many at a time: in a loop that takes half as long as one by one between other things.
         self._waiting: deque[tuple[float, PairClosed]] = deque()
         self._writer = LineWriter()
         self._flushing: IDelayedCall | None = None
         self._inHand: list[str] | None = None
         self._mustReopen = False
-        self._overdue: IDelayedCall | None = None
         self._isClosed = False
         self._whenWritten: Deferred[None] | None = None
 
     def observe(self, event: Event) -> None:
         """See L{IObserver.observe <tinylb.interfaces.IObserver.observe>}."""
-        if isinstance(event, PairClosed) and not self._isClosed:
-            if len(self._waiting) == MOST:
-                self._drop(1, "they come faster than they can be written")
-                return
+        if not isinstance(event, PairClosed):
+            return
+        if self._isClosed:
+            self.dropped += 1
+            self._news.missed()
+        elif len(self._waiting) == MOST:
+            self._drop(1, "they come faster than they can be written")
+        else:
             self._waiting.append((self._now(), event))
             if self._flushing is None and self._inHand is None:
                 self._flushing = self._clock.callLater(TOGETHER, self._flush)
@@ -109,7 +103,7 @@ class AccessLog(Service):
             self._flush()
 
     def startService(self) -> None:
-        """Begin again after L{stopService}. Until that it is at work without having been started."""
+        """Take events again after L{stopService}. A new log takes them at once, started or not."""
         Service.startService(self)
         self._isClosed = False
 
@@ -136,7 +130,7 @@ class AccessLog(Service):
         waiting = self._waiting
         lines = [self._writer.line(*waiting.popleft()) for _ in range(min(len(waiting), AT_ONCE))]
         self._inHand = lines
-        self._overdue = self._clock.callLater(REPORT, self._tellOverdue)
+        self._news.begun(self._unwritten)
         mustReopen, self._mustReopen = self._mustReopen, False
         writing = maybeDeferred(self._inThread, lambda: _write(self._file, mustReopen, "".join(lines).encode()))
         writing.addBoth(self._ended, lines)
@@ -145,62 +139,24 @@ class AccessLog(Service):
         if lines is not self._inHand:  # given up at a stop
             return
         self._inHand = None
-        self._cancelOverdue()
+        self._news.ended()
         if isinstance(result, Failure):
             self._failed(result, len(lines))
         else:
-            self._wrote(result, len(lines))
+            self.written += len(lines)
+            self._news.wrote(len(lines), result)
         if self._mustReopen or self._whenWritten is not None or len(self._waiting) >= AT_ONCE:
             self._flush()
         elif self._waiting:
             self._flushing = self._clock.callLater(TOGETHER, self._flush)
         self._settle()
 
-    def _wrote(self, trouble: str | None, lines: int) -> None:
-        self.written += lines
-        former, self._trouble = self._trouble, trouble
-        if trouble is None:
-            if (lines and self._isFailing) or former is not None:
-                self._isWell()
-        elif trouble != former:
-            self._log.error(
-                "Access log {path} cannot be opened: {why}; it is written to where it was moved",
-                path=self._file.path,
-                why=trouble,
-            )
-
     def _failed(self, failure: Failure, lines: int) -> None:
         error = failure.value
         lost = error.lines if isinstance(error, Unwritten) else lines
         self.written += lines - lost
-        self._drop(lost, failure.getErrorMessage())
-
-    def _isWell(self) -> None:
-        """Told with what it ends, and seldom enough: a disk may be full every other time."""
-        now = self._clock.seconds()
-        if now >= self._wasWellAt + REPORT:
-            self._wasWellAt = now
-            self._isFailing = False
-            self._dropped.flush()
-            self._log.info("Access log {path} is written again", path=self._file.path)
-        else:
-            self._isFailing = True  # so that it is told later
-
-    def _tellOverdue(self) -> None:
-        """Whoever reads standard output may have stopped, and nobody can tell from here for how long."""
-        self._overdue = None
-        lines = len(self._waiting) + len(self._inHand or ())
-        self._log.warn(
-            "Access log {path} takes nothing; {lines} to be written",
-            path=self._file.path,
-            count=lines,
-            lines=counted(lines, "line"),
-        )
-
-    def _cancelOverdue(self) -> None:
-        overdue, self._overdue = self._overdue, None
-        if overdue is not None:
-            overdue.cancel()
+        if lost:
+            self._drop(lost, failure.getErrorMessage())
 
     def _settle(self) -> None:
         if self._whenWritten is not None and self._inHand is None and not self._waiting:
@@ -210,13 +166,11 @@ class AccessLog(Service):
     def _close(self) -> None:
         self._isClosed = True
         self._whenWritten = None
-        self._cancelOverdue()
-        lost = len(self._waiting) + len(self._inHand or ())
+        lost = self._unwritten()
         if lost:
             self._waiting.clear()
             self._drop(lost, "there was no time to write them")
-        self._dropped.flush()
-        self._dropped.cancel()
+        self._news.close()
         if self._inHand is None:
             self._file.close()
         self._inHand = None
@@ -224,25 +178,28 @@ class AccessLog(Service):
 
     def _drop(self, lines: int, why: str) -> None:
         self.dropped += lines
-        self._isFailing = True
-        self._dropped.add(why, lines)
+        self._news.dropped(lines, why)
 
-    def _report(self, counts: Counter[str]) -> None:
-        self._log.error(
-            "Access log {path}: {dropped} dropped: {why}",
-            path=self._file.path,
-            count=counts.total(),
-            dropped=counted(counts.total(), "line"),
-            why=", ".join(sorted(counts)),
-        )
+    def _unwritten(self) -> int:
+        return len(self._waiting) + len(self._inHand or ())
 
 
 def _write(file: LineFile, mustReopen: bool, lines: bytes) -> str | None:
-    """In a thread."""
+    """
+    In a thread.
+
+    @return: why the file could not be opened, and what becomes of lines; L{None} where it could.
+    """
+    why = None
     if mustReopen:
         try:
             file.reopen()
+        except NobodyReads:
+            pass  # it is the pipe that is meant, and lines that are lost will be told of
         except OSError as error:
-            if not lines:
-                return wordingOf(error) if file.isOpen else None
-    return file.append(lines) if lines else None
+            why = wordingOf(error)
+    if lines:
+        why = file.append(lines)
+    if why is None:
+        return None
+    return f"{why}; {'it is written to where it was moved' if file.isOpen else 'lines are dropped until it can'}"

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from tinylb.accesslog import AccessLog
-from tinylb.linefile import wordingOf
 from tinylb.serverendpoints import kindOf, serverEndpoint
 from tinylb.service import LoadBalancerService
 from tinylb.usage import wrongUsage
+from tinylb.wording import wordingOf
 
 if TYPE_CHECKING:
     from tinylb.status.service import StatusService

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from threading import Lock, Thread
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.failure import Failure
 
@@ -66,7 +66,12 @@ class Daemons:
 
 def inDaemon(reactor: Any) -> Callable[[Callable[[], Any]], Deferred[Any]]:
     """
+    @param reactor: to come back from the thread. One to which nobody can, such as a test's C{Clock}, has no threads:
+        then functions are called at once.
+
     @return: calls a function in a thread, one at a time; its L{Deferred} fires with what that returns.
     """
+    if not hasattr(reactor, "callFromThread"):
+        return maybeDeferred
     daemons = Daemons(1)
     return lambda function: deferToThreadPool(reactor, daemons, function)  # type: ignore[arg-type]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import stat
 
+from tinylb.wording import wordingOf
+
 LARGEST = 16 * 1024 * 1024
 
 Stamp = tuple[int, ...] | None
@@ -32,7 +34,7 @@ def contentOf(path: str) -> bytes:
     except FileNotFoundError:
         raise Missing("there is no such file") from None
     except OSError as error:
-        raise Unreadable((error.strerror or str(error)).lower()) from None
+        raise Unreadable(wordingOf(error)) from None
     except ValueError as error:  # a path with a NUL
         raise Unreadable(str(error)) from None
     if len(content) > LARGEST:

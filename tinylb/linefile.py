@@ -8,13 +8,22 @@ import select
 import stat
 import sys
 
+from tinylb.wording import wordingOf
+
 STANDARD_OUTPUT = "-"
 
 PATIENCE = 1.0
 """Seconds that a reader may take to read something."""
 
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
-_NOBODY_READS = frozenset((errno.ENXIO, errno.EPIPE))
+_NOBODY_READS = "nobody reads from it"
+
+
+class NobodyReads(OSError):
+    """Nobody has opened a named pipe to read it; sooner or later somebody may."""
+
+    def __init__(self) -> None:
+        super().__init__(errno.ENXIO, _NOBODY_READS)
 
 
 class Unwritten(Exception):
@@ -25,7 +34,7 @@ class Unwritten(Exception):
     """
 
     def __init__(self, error: OSError, lines: int) -> None:
-        super().__init__(wordingOf(error))
+        super().__init__(_why(error))
         self.lines = lines
 
 
@@ -46,9 +55,8 @@ class LineFile:
         self._isCut = False
         try:
             self.reopen()
-        except OSError as error:
-            if error.errno not in _NOBODY_READS:
-                raise
+        except NobodyReads:
+            pass
 
     @property
     def isOpen(self) -> bool:
@@ -59,14 +67,15 @@ class LineFile:
         """
         Open what has the name now.
 
-        @raise OSError: when that is not possible. What was open stays so.
+        @raise NobodyReads: when it is a named pipe that nobody reads.
+        @raise OSError: when that is not possible. In either case what was open stays so.
         """
         if self.path == STANDARD_OUTPUT:
             if sys.__stdout__ is None:  # its number may be somebody else's by now
                 raise OSError(errno.EBADF, "standard output is closed")
             self._fd = 1
             return
-        former, self._fd = self._fd, os.open(self.path, _FLAGS, 0o640)
+        former, self._fd = self._fd, _open(self.path)
         self._isRegular = stat.S_ISREG(os.fstat(self._fd).st_mode)
         self._isCut = False
         if former >= 0:
@@ -153,10 +162,22 @@ class LineFile:
                 pass
 
 
-def wordingOf(error: OSError) -> str:
-    """What is wrong, for a log line."""
-    if error.errno in _NOBODY_READS:
-        return "nobody reads from it"
+def _open(path: str) -> int:
+    try:
+        return os.open(path, _FLAGS, 0o640)
+    except OSError as error:
+        # The one error number of open(2) for a pipe without a reader, a socket, and a device that is not there.
+        mode = os.stat(path).st_mode if error.errno == errno.ENXIO else 0
+        if stat.S_ISFIFO(mode):
+            raise NobodyReads from None
+        if stat.S_ISSOCK(mode):
+            raise OSError(errno.ENXIO, "is a socket") from None
+        raise
+
+
+def _why(error: OSError) -> str:
+    if isinstance(error, BrokenPipeError):
+        return _NOBODY_READS
     if isinstance(error, BlockingIOError):
         return "it is not read fast enough"
-    return (error.strerror or str(error)).lower()
+    return wordingOf(error)

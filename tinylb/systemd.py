@@ -18,13 +18,16 @@ from tinylb.balancer import LoadBalancer
 from tinylb.events import BackendsReplaced, Event, Verdict, VerdictChanged
 from tinylb.interfaces import ISelectiveObserver
 from tinylb.service import LoadBalancerService
-from tinylb.wording import counted
+from tinylb.wording import counted, wordingOf
 
-# Seconds. The set is told at most once in the first; connections, which nobody tells us of, are counted in the second
-# at the latest; what could not be said is said again after the third.
 LEAST_BETWEEN_STATUS = 1.0
+"""Seconds between two C{STATUS=} at least, however often the set changes."""
+
 MOST_BETWEEN_STATUS = 15.0
+"""Seconds after which open connections, of which nobody tells us, are counted anew."""
+
 RETRY = 1.0
+"""Seconds after which what could not be said is said again."""
 
 
 class NotifySocket:
@@ -50,7 +53,7 @@ class NotifySocket:
                 self._socket.setblocking(False)
             self._socket.sendto(message.encode(), self._address)
         except OSError as error:
-            return error.strerror or str(error)
+            return wordingOf(error)
         return None
 
     def close(self) -> None:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 import re
 
+from tinylb.wording import spelledOut
+
 
 def wrongUsage(line: str) -> SystemExit:
     """
     Raised, it ends the program with C{line} on standard error and status 1. Twisted's own
     C{UsageError} would print the whole help, and C{twist} would exit with 64.
     """
-    printable = "".join(each if each.isprintable() else repr(each)[1:-1] for each in line)
-    return SystemExit(f"tinylb: {printable}")
+    return SystemExit(f"tinylb: {spelledOut(line)}")
 
 
 def seconds(name: str, text: str, least: float) -> float:

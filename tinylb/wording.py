@@ -21,6 +21,16 @@ def printable(text: object, most: int = 200) -> str:
     return "".join(each if each.isprintable() else "?" for each in line)
 
 
+def spelledOut(line: str) -> str:
+    """A line in which what is not printable stands as Python writes it, so that it steers no terminal."""
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in line)
+
+
+def wordingOf(error: OSError) -> str:
+    """What is wrong, in the system's words, as they stand within a line."""
+    return (error.strerror or str(error)).lower()
+
+
 def timestamp() -> str:
     """Now, in ISO 8601, UTC."""
     return datetime.now(timezone.utc).isoformat(timespec="milliseconds")

@@ -59,13 +59,13 @@ def test_comesBack(tmp_path: Path) -> None:
     """A socket that is gone is no error but a reason; one that is there again is found."""
     path = tmp_path / "notify"
     channel = NotifySocket(str(path))
-    assert channel.send("READY=1") == "No such file or directory"
+    assert channel.send("READY=1") == "no such file or directory"
     for _ in range(2):
         manager = Manager(str(path))
         assert channel.send("READY=1") is None
         assert manager.hear() == "READY=1"
         manager.close()
-        assert channel.send("READY=1") == "Connection refused"
+        assert channel.send("READY=1") == "connection refused"
         path.unlink()
     channel.close()
 

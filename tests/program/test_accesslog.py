@@ -19,7 +19,7 @@ from tests.program.daemons import Daemon
 from tests.program.processes import waitUntil
 from tests.program.stage import LOOPBACK, Stage
 from tinylb.accesslog import AT_ONCE
-from tinylb.program import SAME_SIGNAL
+from tinylb.signals import SAME_SIGNAL
 
 
 @pytest.fixture(params=RUNS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import time
 from contextlib import closing
 from pathlib import Path
@@ -104,6 +105,19 @@ def test_wrongPath(stage: Stage, case: str) -> None:
         assert line.startswith(f"tinylb: --access-log {WRONG[case]}: ")
         assert line.endswith("expected: a file in a folder that exists, or - for standard output")
         assert "Listening" not in result.stdout
+
+
+def test_socket(stage: Stage) -> None:
+    """So it is with a socket, as which a unit's standard output is opened by its name: it would take no line, ever."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        path = f"/proc/self/fd/{theirs.fileno()}"
+        options = ("--listen", LOOPBACK, "--backend", "127.0.0.1:1", "--access-log", path)
+        tinylb = stage.launch(*options, runner=RUNS["tinylb"], inherits=[theirs.fileno()])
+        assert tinylb.ended() == 1
+    assert tinylb.stderr == [
+        f"tinylb: --access-log {path}: is a socket; expected: a file in a folder that exists, or - for standard output"
+    ]
 
 
 def test_lostFolder(stage: Stage) -> None:

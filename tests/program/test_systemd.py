@@ -53,7 +53,7 @@ def test_nobodyListens(stage: Stage) -> None:
     tinylb = stage.balance(
         "--backend", stage.server("a").target, environment={"NOTIFY_SOCKET": "/nowhere", "WATCHDOG_USEC": "400000"}
     )
-    tinylb.waitFor("systemd cannot be told how tinylb is doing: No such file or directory")
+    tinylb.waitFor("systemd cannot be told how tinylb is doing: no such file or directory")
     assert stage.nameOf(tinylb) == "a"
     assert tinylb.stop() == 0
     assert tinylb.count("systemd cannot be told") == 1

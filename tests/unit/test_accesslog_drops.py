@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from tests.unit.accesslogcase import AccessLogCase, Disk
 from tinylb import accesslog
-from tinylb.accesslog import REPORT, TOGETHER, AccessLog
+from tinylb.accesslog import TOGETHER, AccessLog
+from tinylb.accessnews import REPORT
 
 SIZE = 260
 """Bytes of a line, about."""
@@ -55,6 +56,22 @@ class SlowTests(AccessLogCase):
         self.assertEqual(log.dropped, 100)
         self.clock.advance(2 * REPORT)
         self.assertEqual((len(self.lines), self.clock.getDelayedCalls()), (5, []))
+
+    def test_takesNothing(self) -> None:
+        """Whoever takes nothing for ten seconds is told of, once, with what waits."""
+        log = self.accessLog()
+        self.close(log, 2)
+        self.clock.advance(TOGETHER)
+        self.close(log, 3)
+        self.clock.advance(9.9)
+        self.assertEqual(self.lines, [])
+        for _ in range(3):
+            self.clock.advance(20)
+            self.assertEqual(self.lines, [f"warn: Access log {self.path} takes nothing; 5 lines to be written"])
+        self.thread.work()
+        self.clock.advance(TOGETHER)
+        self.thread.work()
+        self.assertCounted(log, written=5, dropped=0)
 
 
 class FailingTests(AccessLogCase):
@@ -161,6 +178,39 @@ class FailingTests(AccessLogCase):
         log.refresh()
         self.thread.work()
         self.assertEqual(self.lines[1:], [f"info: Access log {self.path} is written again"])
+
+    def test_refreshedWithNothingOpen(self) -> None:
+        """When what it was moved to is gone as well, nothing is well again before it can be made anew."""
+        log = self.moved()
+        log.refresh()
+        self.thread.work()
+        (self.folder / "moved").unlink()
+        for _ in range(2):
+            log.refresh()
+            self.thread.work()
+        self.close(log)
+        self.write()
+        cannot = f"error: Access log {self.path} cannot be opened: permission denied"
+        dropped = f"error: Access log {self.path}: 1 line dropped: permission denied"
+        moved, nowhere = "it is written to where it was moved", "lines are dropped until it can"
+        self.assertEqual(self.lines, [f"{cannot}; {moved}", f"{cannot}; {nowhere}", dropped])
+        self.disk.mayOpen = True
+        log.refresh()
+        self.thread.work()
+        self.assertEqual(self.lines[3:], [f"info: Access log {self.path} is written again"])
+        self.assertTrue(self.path.exists())
+
+    def test_refreshedWithoutThread(self) -> None:
+        """Where there is no thread to open it anew no line is lost, and the next lines find it."""
+        log = self.accessLog()
+        self.path.rename(self.folder / "moved")
+        self.thread.failure = RuntimeError("can't start new thread")
+        log.refresh()
+        self.thread.failure = None
+        self.assertEqual((self.lines, log.dropped), ([], 0))
+        self.close(log)
+        self.write()
+        self.assertCounted(log, written=1, dropped=0)
 
     def test_removed(self) -> None:
         """A file that is gone, and cannot be made anew, takes no lines: they are dropped."""

@@ -155,22 +155,6 @@ class RefreshTests(AccessLogCase):
         self.thread.work()
         self.assertEqual((self.texts(), len(self.texts(self.folder / "moved"))), ([], 1))
 
-    def test_takesNothing(self) -> None:
-        """Whoever takes nothing for ten seconds is told of, once, with what waits."""
-        log = self.accessLog()
-        self.close(log, 2)
-        self.clock.advance(TOGETHER)
-        self.close(log, 3)
-        self.clock.advance(9.9)
-        self.assertEqual(self.lines, [])
-        for _ in range(3):
-            self.clock.advance(20)
-            self.assertEqual(self.lines, [f"warn: Access log {self.path} takes nothing; 5 lines to be written"])
-        self.thread.work()
-        self.clock.advance(TOGETHER)
-        self.thread.work()
-        self.assertCounted(log, written=5, dropped=0)
-
     def test_burst(self) -> None:
         """However often it is told, it does not pile up."""
         log = self.accessLog()
@@ -236,7 +220,7 @@ class StopTests(AccessLogCase):
         self.assertEqual((log.written, log.dropped, self.clock.getDelayedCalls()), (0, 7, []))
 
     def test_over(self) -> None:
-        """After its end it neither takes lines nor opens its file again, until it is started."""
+        """After its end it neither writes lines nor opens its file again, until it is started."""
         log = self.accessLog()
         self.successResultOf(log.stopService())
         self.path.unlink()
@@ -246,7 +230,18 @@ class StopTests(AccessLogCase):
         log.startService()
         self.close(log)
         self.write()
-        self.assertCounted(log, written=1, dropped=0)
+        self.assertCounted(log, written=1, dropped=1)
+
+    def test_tooEarly(self) -> None:
+        """Pairs that end after it are counted, and after each stop the first one is told of."""
+        log = self.accessLog()
+        said = f"warn: Access log {self.path} is stopped; connections that end now are not in it"
+        for count in (1, 2):
+            self.successResultOf(log.stopService())
+            self.close(log, 3)
+            self.assertEqual((self.lines, log.dropped), ([said] * count, 3 * count))
+            log.startService()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_diskFull(self) -> None:
         """Lines that cannot be written are reported before the end."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 from queue import Queue
 from threading import Event, current_thread
 
+from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from tinylb.daemons import Daemons
+from tinylb.daemons import Daemons, inDaemon
 
 PATIENCE = 20.0
 
@@ -74,3 +75,13 @@ class DaemonsTests(SynchronousTestCase):
         """The interpreter ends without them."""
         self.call(lambda: current_thread().daemon)
         self.assertEqual(self.result(), (True, True))
+
+
+class ReactorTests(SynchronousTestCase):
+    """See L{inDaemon}."""
+
+    def test_clock(self) -> None:
+        """Where nobody can come back to from a thread, functions are called at once; what they raise is no surprise."""
+        call = inDaemon(Clock())
+        self.assertEqual(self.successResultOf(call(lambda: 7)), 7)
+        self.failureResultOf(call(lambda: 1 // 0), ZeroDivisionError)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
+import socket
 import stat
 import sys
 from collections.abc import Iterator
@@ -81,6 +83,25 @@ class PlaceTests(LineFileCase):
         ):
             (self.folder / "file").touch()
             self.assertRaises(error, LineFile, str(path))
+
+    def test_socket(self) -> None:
+        """So is a socket, to which open(2) says what it says to a pipe that nobody reads."""
+        with socket.socket(socket.AF_UNIX) as listening:
+            listening.bind(str(self.path))
+            for path in (self.path, f"/proc/self/fd/{listening.fileno()}"):  # /dev/stdout may lead to such a thing
+                error = self.assertRaises(OSError, LineFile, str(path))
+                self.assertEqual(error.strerror, "is a socket")
+
+    def test_noDevice(self) -> None:
+        """So is a device that is not there, which is the same error once more."""
+        no = OSError(errno.ENXIO, "No such device or address")
+
+        def refuse(*_: object) -> int:
+            raise no
+
+        self.path.touch()
+        self.patch(os, "open", refuse)
+        self.assertIs(self.assertRaises(OSError, LineFile, str(self.path)), no)
 
 
 class ChangeTests(LineFileCase):

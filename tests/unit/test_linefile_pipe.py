@@ -47,6 +47,17 @@ class PipeTests(LineFileCase):
         self.assertIsNone(file.append(b"c\n"))
         self.assertEqual(self.read(fd), b"c\n")
 
+    def test_reopenedInVain(self) -> None:
+        """Opened anew without a reader, that is told for what it is, and what was open stays so."""
+        fd = self.reader()
+        file = self.open()
+        os.close(fd)
+        self.assertRaises(linefile.NobodyReads, file.reopen)
+        fd = self.reader()
+        self.addCleanup(os.close, fd)
+        file.append(b"a\n")
+        self.assertEqual(self.read(fd), b"a\n")
+
     def test_readerLeaves(self) -> None:
         """When the reader leaves, the lines are lost until there is another one."""
         first = self.reader()

@@ -10,6 +10,7 @@ from enum import Enum
 from typing import TextIO
 
 from tinylb.cli.failure import CommandFailed
+from tinylb.wording import wordingOf
 
 _FALLBACK = 80, 24
 _OUTPUT = "standard output"
@@ -92,4 +93,4 @@ class Screen:
             os.dup2(os.open(os.devnull, os.O_WRONLY), self.out.fileno())
             if isinstance(error, BrokenPipeError):
                 raise
-            raise CommandFailed(f"{_OUTPUT}: {(error.strerror or str(error)).lower()}") from None
+            raise CommandFailed(f"{_OUTPUT}: {wordingOf(error)}") from None

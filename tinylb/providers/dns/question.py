@@ -16,6 +16,7 @@ from twisted.python.failure import Failure
 
 from tinylb.providers.dns.datagrams import Datagrams
 from tinylb.providers.dns.failures import NoAnswer
+from tinylb.wording import wordingOf
 
 _WORDS = {
     EFORMAT: "does not understand the question (FORMERR)",
@@ -71,7 +72,7 @@ class Server:
                 partial(understood, request=request),
             )
         except OSError as error:
-            raise NoAnswer(f"cannot be asked ({(error.strerror or str(error)).lower()})") from None
+            raise NoAnswer(f"cannot be asked ({wordingOf(error)})") from None
         try:
             return await datagrams.answered
         finally:

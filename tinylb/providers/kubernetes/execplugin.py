@@ -15,7 +15,7 @@ from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
 from tinylb.files import Missing
-from tinylb.wording import printable
+from tinylb.wording import printable, wordingOf
 
 LONGEST = 30.0
 """Seconds that it may take."""
@@ -74,7 +74,7 @@ def runPlugin(
         finally:
             os.close(nothing)
     except OSError as error:
-        return fail(PluginError(f"cannot be started: {(error.strerror or str(error)).lower()}"))
+        return fail(PluginError(f"cannot be started: {wordingOf(error)}"))
     return run.said
 
 
