@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 from functools import partial
@@ -18,6 +19,10 @@ WAITING_ROOM = 4096
 """Connections that may wait in a UNIX socket: systemd's default, and the kernel's bound."""
 
 
+class WrongSocket(Exception):
+    """A descriptor cannot be listened on. The message says what it is."""
+
+
 def inherited(endpoint: IStreamServerEndpoint) -> IStreamServerEndpoint:
     """
     @param endpoint: any.
@@ -32,12 +37,14 @@ def inherited(endpoint: IStreamServerEndpoint) -> IStreamServerEndpoint:
 @implementer(IStreamServerEndpoint)
 class InheritedEndpoint:
     """
-    Listens on a socket that outlives this process. Twisted's own endpoint takes the file of a UNIX socket for its own:
-    it lets everybody write to it, which fails for all but its owner; cuts the queue to 50, which the clients of a
-    restart wait in; and in the end removes the file, and shuts the socket down for those who come after.
+    Listens on a socket that outlives this process. Twisted's own endpoint takes whatever it is given, also what nobody
+    can be accepted from. It takes the file of a UNIX socket for its own: it lets everybody write to it, which fails for
+    all but its owner; cuts the queue to 50, which the clients of a restart wait in; and in the end removes the file,
+    and shuts the socket down for those who come after.
 
     @param reactor: a real one.
-    @param descriptor: of the listening socket. It is closed by L{listen}, which makes its own.
+    @param descriptor: of the listening socket. It is closed by L{listen}, which makes its own; what is no such socket
+        is left alone, as it may be somebody else's.
     @param family: of C{socket.AF_}.
     """
 
@@ -47,18 +54,24 @@ class InheritedEndpoint:
         self._family = family
 
     def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
-        """See L{IStreamServerEndpoint.listen}. A descriptor can be listened on once."""
+        """See L{IStreamServerEndpoint.listen}. It fails with L{WrongSocket} as well."""
+        try:
+            return succeed(self._listen(protocolFactory))
+        except Exception:
+            return fail()
+
+    def _listen(self, factory: IProtocolFactory) -> Any:
         if self._descriptor < 0:
-            return fail(AlreadyListened())
+            raise AlreadyListened("what is inherited can be listened on once")
+        mistake = _mistake(self._descriptor, self._family)
+        if mistake is not None:
+            raise WrongSocket(f"descriptor {self._descriptor} is {mistake}")
         descriptor, self._descriptor = self._descriptor, -1
         try:
             os.set_blocking(descriptor, False)
-            port = self._adopt(descriptor, protocolFactory)
-        except Exception:
-            return fail()
+            return self._adopt(descriptor, factory)
         finally:
             os.close(descriptor)
-        return succeed(port)
 
     def _adopt(self, descriptor: int, factory: IProtocolFactory) -> Any:
         if self._family != socket.AF_UNIX:
@@ -73,3 +86,25 @@ class InheritedEndpoint:
         port._shouldShutdown = False
         port.connectionLost = partial(tcp.Port.connectionLost, port)
         return port
+
+
+def _mistake(descriptor: int, family: int) -> str | None:
+    """What a descriptor is if it is not what can be listened on: a stream socket of this family that listens."""
+    expected = "expected: a STREAM socket that listens"
+    try:
+        sock = socket.socket(fileno=descriptor)
+    except OSError as error:
+        return f"{'not open' if error.errno == errno.EBADF else 'no socket'}; {expected}"
+    try:
+        if sock.type != socket.SOCK_STREAM:
+            return f"a {_nameOf(sock.type)} socket; {expected}"
+        if not sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+            return f"a STREAM socket that does not listen; {expected}"
+        return None if sock.family == family else f"of domain {_nameOf(sock.family)}, not {_nameOf(family)}"
+    finally:
+        sock.detach()
+
+
+def _nameOf(constant: int) -> str:
+    """As descriptions of endpoints and systemd's units have it: C{INET} of C{AF_INET}, C{DGRAM} of C{SOCK_DGRAM}."""
+    return getattr(constant, "name", str(constant)).removeprefix("AF_").removeprefix("SOCK_")

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import socket
+import stat
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from twisted.internet.address import UNIXAddress
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IAddress, IListeningPort, IProtocolFactory, IStreamServerEndpoint
@@ -13,9 +17,9 @@ from twisted.python.failure import Failure
 
 from tinylb.acceptor import Acceptor
 from tinylb.addresses import spell
-from tinylb.inherited import inherited
 from tinylb.outcome import Outcome
 from tinylb.sockets import isListening
+from tinylb.wording import wordingOf
 
 
 class CannotListen(Exception):
@@ -35,8 +39,8 @@ class Listeners:
     Listens on all of its endpoints, or in the end on none.
 
     @param factories: one for each endpoint.
-    @param opened: called with the number of each that is listened on, and its address.
-    @param accept: asked who accepts in a port's place, of which the number is given as well.
+    @param opened: told of each port that is listened on, by the number of its endpoint: who accepts in its place, if
+        anybody does.
     @ivar outcome: when all are, or L{CannotListen}.
     """
 
@@ -44,17 +48,16 @@ class Listeners:
         self,
         endpoints: Sequence[IStreamServerEndpoint],
         factories: Sequence[IProtocolFactory],
-        opened: Callable[[int, IAddress], None],
-        accept: Callable[[int, IListeningPort], Acceptor | None],
+        opened: Callable[[int, IListeningPort], Acceptor | None],
     ) -> None:
         self.outcome = Outcome()
-        self._endpoints = [inherited(endpoint) for endpoint in endpoints]
+        self._endpoints = endpoints
         self._factories = factories
-        self._told = opened
-        self._accept = accept
+        self._tell = opened
         self._acceptors: list[Acceptor] = []
         self._ports: dict[int, IListeningPort] = {}
         self._addresses: dict[int, str] = {}
+        self._files: dict[int, str] = {}
         self._isClosed = False
         self._failure: CannotListen | None = None
 
@@ -92,11 +95,14 @@ class Listeners:
         if self._isClosed:
             self._closePorts()
             return
-        acceptor = self._accept(number, port)
+        host = port.getHost()
+        self._addresses[number] = spell(host)
+        file = _fileOf(host)
+        if file is not None:
+            self._files[number] = file
+        acceptor = self._tell(number, port)
         if acceptor is not None:
             self._acceptors.append(acceptor)
-        self._addresses[number] = spell(port.getHost())
-        self._told(number, port.getHost())
 
     def _failed(self, failure: Failure, number: int) -> None:
         if self._failure is None:
@@ -110,10 +116,14 @@ class Listeners:
             self.outcome.fail(Failure(self._failure))
 
     def _describe(self, number: int, shortage: str | None) -> dict[str, Any]:
-        port = self._ports.get(number)
-        why = shortage if isListening(port) else "stopping" if self._isClosed else "not listened on"
+        why = self._trouble(number) or shortage
         address = self._addresses.get(number, f"endpoint {number + 1}")
         return {"address": address, "accepting": why is None, "why": why}
+
+    def _trouble(self, number: int) -> str | None:
+        if not isListening(self._ports.get(number)):
+            return "stopping" if self._isClosed else "not listened on"
+        return "its file is gone" if number in self._files and _isGone(self._files[number]) else None
 
     def _closePorts(self) -> Deferred[Any]:
         while self._acceptors:
@@ -122,12 +132,31 @@ class Listeners:
         return DeferredList([maybeDeferred(port.stopListening) for port in ports.values()], consumeErrors=True)
 
 
+def _fileOf(host: IAddress) -> str | None:
+    """
+    The file that leads to a UNIX socket. L{None} where there is none, or none to be seen: what systemd hands over may
+    lie outside of what this process sees.
+    """
+    if not isinstance(host, UNIXAddress) or not host.name or host.name.startswith(b"\0"):
+        return None
+    path = os.path.abspath(os.fsdecode(host.name))
+    return None if _isGone(path) else path
+
+
+def _isGone(path: str) -> bool:
+    """Whether nobody who comes by this file reaches a socket any more."""
+    try:
+        return not stat.S_ISSOCK(os.stat(path).st_mode)
+    except OSError as error:
+        return error.errno in (errno.ENOENT, errno.ENOTDIR)
+
+
 def _shortage() -> str | None:
     """Why no client could be accepted now, whoever came: there is no descriptor, or no memory, for another socket."""
     try:
         socket.socket().close()
     except OSError as error:
-        return (error.strerror or str(error)).lower()
+        return wordingOf(error)
     return None
 
 

@@ -73,7 +73,7 @@ class ListeningService(Service, ABC):
         """Whatever comes before listening, at each start."""
 
     @abstractmethod
-    def _listening(self) -> None:
+    def _allOpened(self) -> None:
         """Every endpoint is listened on."""
 
     @abstractmethod
@@ -98,7 +98,7 @@ class ListeningService(Service, ABC):
         self._prepare(isAgain)
         failures: list[Failure] = []
         listening = self._listeners.outcome.when()
-        listening.addCallbacks(lambda _: self._listening(), self._failed, errbackArgs=(failures,))
+        listening.addCallbacks(lambda _: self._allOpened(), self._failed, errbackArgs=(failures,))
         self._listeners.open()
         if failures:
             failures[0].raiseException()

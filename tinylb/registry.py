@@ -13,6 +13,9 @@ from tinylb.events import CloseReason
 DIAL_TIMES = (0.001, 0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """The seconds up to which attempts that succeeded are counted apart."""
 
+PAIRS_A_TURN = 2000
+"""Of so many pairs the bytes are asked in one go; it takes about a millisecond."""
+
 
 class Abortable(Protocol):
     """It belongs to a target and can be ended at once: an attempt, or a pair."""

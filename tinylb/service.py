@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IAddress, IListeningPort, IReactorTime, IStreamServerEndpoint
+from twisted.internet.interfaces import IListeningPort, IReactorTime, IStreamServerEndpoint
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from typing_extensions import Unpack
@@ -17,6 +17,7 @@ from tinylb.addresses import spell
 from tinylb.backends import BackendSet
 from tinylb.balancer import BalancerOptions, LoadBalancer
 from tinylb.follower import Follower
+from tinylb.inherited import inherited
 from tinylb.interfaces import IProvider, IRefreshable
 from tinylb.listeners import CannotListen, Listeners
 from tinylb.listening import ListeningService
@@ -59,7 +60,7 @@ class LoadBalancerService(ListeningService):
         self.balancer = LoadBalancer(reactor, **options)
         given = [endpoint] if IStreamServerEndpoint.providedBy(endpoint) else endpoint
         unwrapping = [unwrapped(each) for each in given]
-        self._endpoints = [each for each, _ in unwrapping]
+        self._endpoints = [inherited(each) for each, _ in unwrapping]
         self._drain = drain
         self._grace = grace
         self._leftOut: dict[str, str] = {}
@@ -118,18 +119,17 @@ class LoadBalancerService(ListeningService):
         return self.balancer.drain(self._drain, self._grace)
 
     def _newListeners(self) -> Listeners:
-        return Listeners(self._endpoints, self._entrances, self._opened, self._accept)
+        return Listeners(self._endpoints, self._entrances, self._opened)
 
-    def _accept(self, number: int, port: IListeningPort) -> Acceptor | None:
-        return self._entrances[number].accept(port)
-
-    def _opened(self, number: int, host: IAddress) -> None:
+    def _opened(self, number: int, port: IListeningPort) -> Acceptor | None:
         """From now on connections to one more address come back to us."""
-        self._entrances[number].listener = spell(host)
+        entrance = self._entrances[number]
+        entrance.listener = spell(port.getHost())
         if self._published is not None:
             self._take(self._published)
+        return entrance.accept(port)
 
-    def _listening(self) -> None:
+    def _allOpened(self) -> None:
         self._log.info("Listening on {hosts}", hosts=", ".join(map(spell, self.hosts)))
         if self._published is not None:
             self._ready.succeed()

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 import pytest_twisted
 from twisted.internet.endpoints import AdoptedStreamServerEndpoint, TCP4ServerEndpoint
-from twisted.internet.error import AlreadyListened
 
 from tests.integration.bench import Bench, backend, isRelayedByTheKernel
 from tests.integration.servers import NamedServer, Server
@@ -104,18 +103,66 @@ async def test_once(bench: Bench, keeper: Keeper) -> None:
     """A descriptor can be listened on once."""
     endpoint = keeper.endpoint()
     await bench.balance(endpoint=endpoint)
-    with pytest.raises(CannotListen, match=AlreadyListened.__name__):
+    with pytest.raises(CannotListen, match="once"):
         await bench.balance(endpoint=endpoint)
 
 
 @pytest_twisted.ensureDeferred
-async def test_noSocket(bench: Bench) -> None:
-    """A descriptor that is no socket cannot be listened on, and is closed all the same."""
-    descriptor = os.open(os.devnull, os.O_RDONLY)
-    with pytest.raises(CannotListen, match="socket"):
+async def test_startedAgain(bench: Bench, keeper: Keeper) -> None:
+    """Nor can it by a second start of a service; whatever has its number by then is left alone."""
+    own = os.dup(keeper.socket.fileno())
+    balanced = await bench.balance(endpoint=AdoptedStreamServerEndpoint(reactor, own, keeper.socket.family))
+    await balanced.service.stopService()
+    os.dup2(keeper.socket.fileno(), own)
+    with pytest.raises(CannotListen, match="once"):
+        balanced.service.startService()
+    os.close(own)
+
+
+LISTENING = "a STREAM socket that listens"
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ((socket.AF_INET, socket.SOCK_DGRAM), f"a DGRAM socket; expected: {LISTENING}"),
+        ((socket.AF_INET, socket.SOCK_STREAM), f"a STREAM socket that does not listen; expected: {LISTENING}"),
+        (None, f"no socket; expected: {LISTENING}"),
+    ],
+    ids=["datagrams", "not-listening", "file"],
+)
+@pytest_twisted.ensureDeferred
+async def test_wrongSocket(bench: Bench, kind: tuple[int, int] | None, expected: str) -> None:
+    """What nobody can be accepted from is not listened on: one line says what it is. It is left alone."""
+    with open(os.devnull, "rb") if kind is None else socket.socket(*kind) as wrong:
+        endpoint = InheritedEndpoint(reactor, wrong.fileno(), socket.AF_INET)
+        for _ in range(2):
+            with pytest.raises(CannotListen) as raised:
+                await bench.balance(endpoint=endpoint)
+            assert str(raised.value) == f"cannot listen: descriptor {wrong.fileno()} is {expected}"
+        os.fstat(wrong.fileno())
+
+
+@pytest_twisted.ensureDeferred
+async def test_wrongDomain(bench: Bench, keeper: Keeper) -> None:
+    """The same goes for a socket of another domain than the description has."""
+    descriptor = keeper.socket.fileno()
+    families = {socket.AF_INET: "INET", socket.AF_INET6: "INET6", socket.AF_UNIX: "UNIX"}
+    own = families.pop(socket.AddressFamily(keeper.socket.family))
+    for family, name in families.items():
+        with pytest.raises(CannotListen, match=f"descriptor {descriptor} is of domain {own}, not {name}$"):
+            await bench.balance(endpoint=InheritedEndpoint(reactor, descriptor, family))
+    bench.add(connect(keeper.address))
+    bench.add(keeper.accept())
+
+
+@pytest_twisted.ensureDeferred
+async def test_notOpen(bench: Bench) -> None:
+    """So it does for a descriptor that nobody has opened."""
+    descriptor = os.dup(0)
+    os.close(descriptor)
+    with pytest.raises(CannotListen, match=f"descriptor {descriptor} is not open; expected: {LISTENING}"):
         await bench.balance(endpoint=InheritedEndpoint(reactor, descriptor, socket.AF_INET))
-    with pytest.raises(OSError, match="Bad file descriptor"):
-        os.fstat(descriptor)
 
 
 def test_others() -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from tests.unit.metricscase import MetricsTestCase
 from tinylb import CloseReason, PairClosed
+from tinylb.metrics import tallies
 from tinylb.metrics.tallies import LINGER, MOST_DEPARTED
 from tinylb.testing import Behaviour
 
 OPENED = "backend_connections_opened_total"
 CLOSED = "backend_connections_closed_total"
+COUNTERS = ("_total", "_count", "_sum", "_bucket")
 
 
 class DepartureTests(MetricsTestCase):
@@ -72,6 +74,30 @@ class DepartureTests(MetricsTestCase):
         self.assertEqual(len(self.scrape().backends(OPENED)), 2 * MOST_DEPARTED)
         self.publish("a")
         self.assertEqual(len(self.scrape().backends(OPENED)), MOST_DEPARTED + 1)
+
+    def test_replacedAsAWhole(self) -> None:
+        """When more leave at once than are told of, those that are have lost nothing; what was ended is theirs."""
+        self.patch(tallies, "MOST_DEPARTED", 3)
+        self.publish(dict.fromkeys("abcde", "t"))
+        for client in self.connect(10)[:5]:
+            client.reset()
+        self.clock.advance(0)
+        before = self.scrape()
+        self.publish("x")
+        self.clock.advance(0)
+        after = self.scrape()
+        counted = [each for each in before.values.keys() & after.values.keys() if each[0].endswith(COUNTERS)]
+        self.assertEqual([each for each in counted if after.values[each] < before.values[each]], [])
+        ends = after.of(CLOSED, reason="target-removed")
+        self.assertEqual(ends, {"c": 1, "d": 1, "e": 1, "x": 0})
+
+    def test_comeBackAsAWhole(self) -> None:
+        """If more than are told of come back with the next change, their counts go on."""
+        self.patch(tallies, "MOST_DEPARTED", 3)
+        for ids in ("abcde", "x", "abcde"):
+            self.publish(ids)
+            self.connect(len(ids))
+        self.assertEqual(self.scrape().of(OPENED), {**dict.fromkeys("abcde", 2), "x": 1})
 
     def test_unknown(self) -> None:
         """The end of a connection whose backend was forgotten is counted still, and the bound holds all the same."""

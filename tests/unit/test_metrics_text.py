@@ -16,7 +16,7 @@ from tests.unit.hypothesisprofile import REPEATABLE
 from tests.unit.metricscase import MetricsTestCase, parsed
 from tinylb.metrics.lines import BACKEND, BLANK, NO_VALUE, Labels, Shape
 from tinylb.metrics.page import FILLED_A_PART
-from tinylb.metrics.reading import PAIRS_A_TURN
+from tinylb.registry import PAIRS_A_TURN
 
 HARD = (
     *("a b", 'quo"te', "back\\slash", "two\nlines", "cr\r", "line\u2028", "100%s %d %", "ü 背"),

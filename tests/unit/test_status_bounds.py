@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from twisted.internet.address import IPv4Address
-
 from tests.unit.statuscase import HEALTH, METRICS, FixedMetrics, LongMetrics, StatusTestCase, responses
 from tinylb import BackendSet
 from tinylb.status.channel import CLOSING, IDLE, STUCK
 from tinylb.status.connections import MOST
+from tinylb.status.feed import LISTENERS
 from tinylb.testing import MemoryPeer
 from tinylb.testing.memory import CHUNK
 
 MUCH = b"x" * 100 * 1024
 """More than a connection takes whose peer does not read."""
-
-PEER = IPv4Address("TCP", "127.0.0.1", 50000)
 
 
 class ConnectionTests(StatusTestCase):
@@ -54,6 +51,17 @@ class ConnectionTests(StatusTestCase):
         self.assertNotIn(0, self.ended(peers))
         self.assertEqual(self.ended(peers)[0], 5)
 
+    def test_fewForListeners(self) -> None:
+        """However few there may be, those who listen to events do not have them all; who asks is answered."""
+        for most, listening in ((1, 0), (3, 0), (4, 1), (20, 5), (MOST, LISTENERS), (10 * MOST, LISTENERS)):
+            service = self.serve(connections=most)
+            peers = [self.listen() for _ in range(most)]
+            answers = [responses(peer.received)[0] for peer in peers]
+            self.assertEqual([each.code for each in answers], [200] * listening + [503] * (most - listening))
+            self.assertEqual(answers[-1].body.decode(), f"no more than {listening} may listen\n")
+            self.assertEqual(self.ask("/healthz").code, 200)
+            self.endStatus(service)
+
     def test_stuck(self) -> None:
         """Where nobody is idle, the first goes that does not read what it asked for."""
         self.serve(metrics=FixedMetrics(MUCH, MUCH, MUCH))
@@ -67,18 +75,17 @@ class ConnectionTests(StatusTestCase):
 
     def test_busy(self) -> None:
         """Where everybody is being answered a newcomer is turned away, and nobody else."""
-        newcomers: list[object] = []
+        newcomers: list[MemoryPeer] = []
 
         def come() -> None:
-            assert self.door.factory is not None
-            newcomers.append(self.door.factory.buildProtocol(PEER))
+            newcomers.append(self.door.connect())
 
         self.serve(metrics=LongMetrics(come, 1))
         peers = self.fill()
         for peer in peers:
             peer.send(METRICS)
         self.settle()
-        self.assertIsNone(newcomers[0])
+        self.assertEqual((newcomers[0].received, newcomers[0].ending), (b"", "reset"))
         self.assertEqual({response.code for peer in peers for response in responses(peer.received)}, {200})
 
 

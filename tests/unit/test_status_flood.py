@@ -9,6 +9,7 @@ from twisted.internet.address import IPv4Address
 from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
+from tinylb.status.channel import Channel
 from tinylb.status.connections import AT_ONCE, PAUSE, YOUNG, Connections
 
 SOMEBODY = IPv4Address("TCP", "127.0.0.1", 50000)
@@ -29,12 +30,18 @@ class FloodTests(SynchronousTestCase):
         """So many come, one after the other: which of them stay."""
         stay = []
         for _ in range(count):
-            channel = self.connections.buildProtocol(SOMEBODY)
-            if channel is not None:
-                channel.makeConnection(StringTransport())  # type: ignore[no-untyped-call]
-                self.addCleanup(channel.setTimeout, None)
-            stay.append(channel is not None)
+            transport = StringTransport()
+            self.connect(transport)
+            stay.append(not transport.disconnected)
         return stay
+
+    def connect(self, transport: StringTransport) -> Any:
+        """Somebody comes: what is made for him."""
+        protocol: Any = self.connections.buildProtocol(SOMEBODY)
+        protocol.makeConnection(transport)
+        if isinstance(protocol, Channel):
+            self.addCleanup(protocol.setTimeout, None)
+        return protocol
 
     @property
     def isListening(self) -> bool:
@@ -61,12 +68,7 @@ class FloodTests(SynchronousTestCase):
 
     def test_whoGoes(self) -> None:
         """Who has just come may be about to ask: before him goes who does not read, and before that one who is idle."""
-        stuck, idle = (self.connections.buildProtocol(SOMEBODY) for _ in range(2))
-        for channel in (stuck, idle):
-            assert channel is not None
-            channel.makeConnection(StringTransport())  # type: ignore[no-untyped-call]
-            self.addCleanup(channel.setTimeout, None)
-        assert stuck is not None
+        stuck, idle = (self.connect(StringTransport()) for _ in range(2))
         stuck.isBusy = stuck.isHeldUp = True
         self.come(1)
         self.assertEqual(self.aborted(stuck, idle), [True, False])

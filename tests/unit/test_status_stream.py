@@ -39,9 +39,8 @@ class StreamTests(SynchronousTestCase):
         self.assertNoResult(self.news)
 
     def test_message(self) -> None:
-        """A message is one event of the standard's, with its number and with JSON on one line."""
-        self.assertEqual(message({"why": "a\nb"}, 7), b'id: 7\ndata: {"why":"a\\nb"}\n\n')
-        self.assertEqual(message({}), b"data: {}\n\n")
+        """A message is one event of the standard's, with JSON on one line."""
+        self.assertEqual(message({"why": "a\nb"}), b'data: {"why":"a\\nb"}\n\n')
 
     def test_news(self) -> None:
         """Who waits is woken by a message; those that come meanwhile keep their order."""

@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
 from tinylb.events import CloseReason, Verdict
-from tinylb.metrics.histogram import marks, told
+from tinylb.metrics.histogram import cumulated, marks
 from tinylb.metrics.process import processFamilies
 from tinylb.metrics.reading import Reading
 from tinylb.metrics.sources import LineCounts, Sources
@@ -94,7 +94,7 @@ def _provider(sources: Sources) -> Iterator[Metric]:
 def _loop(sources: Sources) -> Iterator[Metric]:
     loop = sources.loopDelay
     delay = HistogramMetricFamily("tinylb_event_loop_delay_seconds", "How late timers were; sampled.", labels=())
-    *counts, _, total = told(loop.histogram.counts, loop.histogram.sum)
+    *counts, _, total = cumulated(loop.histogram.counts, loop.histogram.sum)
     delay.add_metric((), list(zip(marks(loop.histogram.bounds), counts, strict=True)), total)
     yield delay
     name, help = "tinylb_event_loop_delay_longest_seconds", "The longest of these delays within the last minute."

@@ -29,7 +29,7 @@ class Histogram:
         self.sum += value
 
 
-def told(counts: Sequence[int], total: float) -> tuple[float, ...]:
+def cumulated(counts: Sequence[int], total: float) -> tuple[float, ...]:
     """
     The values of a histogram in the order in which Prometheus' text has them: how many there are up to each bound,
     how many there are, and their sum.

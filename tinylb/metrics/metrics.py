@@ -19,9 +19,6 @@ from tinylb.service import LoadBalancerService
 if TYPE_CHECKING:
     from tinylb.metrics.page import Page
 
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-"""Of what L{Metrics.expose} gives: https://prometheus.io/docs/instrumenting/exposition_formats/."""
-
 
 class NotInstalled(ImportError):
     """prometheus-client is missing. The message says so in one line."""
@@ -82,8 +79,8 @@ class Metrics:
 
     def expose(self) -> Iterator[bytes]:
         """
-        Prometheus' text, in parts that take a millisecond at the most, so that clients have their turns between them.
-        Any number of scrapes may go on side by side, or be given up.
+        Prometheus' text, version 0.0.4, in parts that take a millisecond at the most, so that clients have their turns
+        between them. Any number of scrapes may go on side by side, or be given up.
 
         @return: the parts, to be written one in a turn of the reactor. A part may be empty: it only added up.
         @raise NotInstalled: when the library is missing.

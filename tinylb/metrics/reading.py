@@ -7,17 +7,14 @@ from dataclasses import dataclass
 
 from tinylb.backends import Member
 from tinylb.events import Verdict
-from tinylb.metrics.histogram import told
+from tinylb.metrics.histogram import cumulated
 from tinylb.metrics.tallies import Tallies
 from tinylb.metrics.tally import ENDS, Tally
 from tinylb.pool import Pool
-from tinylb.registry import LivePair
+from tinylb.registry import PAIRS_A_TURN, LivePair
 
-PAIRS_A_TURN = 2000
-"""So many open connections are looked at in one go; it takes about a millisecond."""
-
-# What a backend costs beside its connections, in connections.
 _A_BACKEND = 40
+"""Reading a backend takes as long as looking at so many connections."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +36,7 @@ class Presence:
 @dataclass(frozen=True)
 class Reading:
     """
-    One backend. Histograms are as L{told} gives them.
+    One backend. Histograms are as L{cumulated} gives them.
 
     @ivar presence: L{None} of one that has left the set.
     @ivar closed: in the order of L{ENDS}; C{failures}: in the order of L{DialFailure <tinylb.DialFailure>}.
@@ -89,7 +86,7 @@ class _Reader:
         self._bytesIn = self._bytesOut = 0
         self._failures = tuple(tally.failures.values())
         self._closed = tuple(tally.closed[reason] for reason in ENDS)
-        self._durations = told(tally.durations.counts, tally.durations.sum)
+        self._durations = cumulated(tally.durations.counts, tally.durations.sum)
         self._presence = None if member is None else _presence(pool, member, len(pairs))
 
     def add(self, pairs: Sequence[LivePair]) -> None:
@@ -106,7 +103,7 @@ class _Reader:
             opened=opened,
             bytesIn=bytesIn + self._bytesIn,
             bytesOut=bytesOut + self._bytesOut,
-            dials=told([int(count) for count in times], seconds),
+            dials=cumulated([int(count) for count in times], seconds),
             failures=self._failures,
             closed=self._closed,
             durations=self._durations,

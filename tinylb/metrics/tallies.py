@@ -19,7 +19,8 @@ MOST_DEPARTED = 200
 
 class Tallies:
     """
-    Knows the tally of each id.
+    Knows the tally of each id. Who has left is forgotten only when the set changes next, or somebody scrapes: what a
+    change has ended is told after the change, and belongs to those whom it removed.
 
     @param clock: monotonic.
     @param registry: has what is counted at targets.
@@ -45,6 +46,7 @@ class Tallies:
             record = self._registry.record(member.target)
             tally.follow(record, isKnown=record in self._sharedOut)
             self._present[member.id] = tally
+        self._forget()
         for tally in former.values():
             self._depart(tally)
         followed = {each.record for each in self._present.values()}
@@ -65,7 +67,6 @@ class Tallies:
     def _depart(self, tally: Tally) -> Tally:
         tally.leftAt = self._clock.seconds()
         self._departed[tally.id] = tally
-        self._forget()
         return tally
 
     def _forget(self) -> None:

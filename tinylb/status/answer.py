@@ -22,6 +22,7 @@ class Answer:
     A response.
 
     @ivar code: the status, as of RFC 9110.
+    @ivar kind: what the body is: the value of C{Content-Type}.
     @ivar body: bytes, or the parts in which they come; each part is made in a turn of the reactor of its own.
     @ivar headers: more of them, by name.
     @ivar isEndless: whether the parts have no end of their own.

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from twisted.internet import tcp
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IAddress, IDelayedCall, IListeningPort, IReactorTime
-from twisted.internet.protocol import Factory
+from twisted.internet.protocol import Factory, Protocol
 
 from tinylb.outcome import Outcome
 from tinylb.status.channel import Channel
@@ -20,9 +22,18 @@ AT_ONCE = 8
 PAUSE = 0.01
 """Seconds from one such turn to the next: what a flood costs is bounded, and whoever has a question gets through."""
 
-
 YOUNG = 1.0
 """Seconds in which somebody who has connected, or has got an answer, is expected to ask."""
+
+
+class _TurnedAway(Protocol):
+    """Somebody for whom there is no room. With nobody in its place Twisted's TLS would have nothing to talk to."""
+
+    transport: Any  # a TCP transport, or one like it
+
+    def connectionMade(self) -> None:
+        """See L{Protocol.connectionMade}."""
+        self.transport.abortConnection()
 
 
 class Connections(Factory):
@@ -51,7 +62,7 @@ class Connections(Factory):
         if self._port is not None:
             self._port.numberAccepts = AT_ONCE
 
-    def buildProtocol(self, addr: IAddress | None) -> Channel | None:
+    def buildProtocol(self, addr: IAddress | None) -> Protocol:
         """See L{Factory.buildProtocol}."""
         if self._port is not None:
             # Twisted's ports would accept 20 more in each turn that is as full as this says.
@@ -59,7 +70,7 @@ class Connections(Factory):
         if len(self._channels) >= self._most:
             self._holdUp()
             if not self._makeRoom():
-                return None
+                return _TurnedAway()
         return Channel(self._site, self, self._clock)
 
     def logPrefix(self) -> str:

@@ -27,7 +27,7 @@ from tinylb.status.told import told
 from tinylb.wording import timestamp
 
 LISTENERS = 16
-"""So many may listen at once."""
+"""So many may listen at once, where there are connections enough."""
 
 BUDGET = 50
 """So many events of single clients are told in a second; what a connection costs must not depend on who listens."""
@@ -43,22 +43,23 @@ class Feed:
     Tells events to streams.
 
     @param observers: of the balancer; in it while somebody listens.
+    @ivar most: so many may listen at once.
     """
 
-    def __init__(self, observers: Observers, clock: IReactorTime) -> None:
+    def __init__(self, observers: Observers, clock: IReactorTime, most: int = LISTENERS) -> None:
+        self.most = most
         self._clock = clock
         self._streams: list[Stream] = []
         self._changes = _Changes(self._tell)
         self._traffic = _Traffic(self._tell, self._skip, observers, clock)
         self._observers = observers
         self._heart: IDelayedCall | None = None
-        self._count = 0
 
     def listen(self) -> Stream | None:
         """
         @return: a stream of what happens from now on, until it is closed; L{None} when there are too many.
         """
-        if len(self._streams) >= LISTENERS:
+        if len(self._streams) >= self.most:
             return None
         stream = Stream(self._left)
         self._streams.append(stream)
@@ -89,8 +90,7 @@ class Feed:
         self._send({"time": timestamp(), "what": "skipped", "seconds": round(seconds, 3)})
 
     def _send(self, data: object) -> None:
-        self._count += 1
-        text = message(data, self._count)
+        text = message(data)
         for stream in self._streams:
             stream.tell(text)
 

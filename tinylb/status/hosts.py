@@ -1,6 +1,6 @@
 """
-Which names a request may call us by. A page of somebody else's, whose name has come to lead to this machine, is let in
-by no browser's rule ("DNS rebinding"); but its requests still carry that name.
+Which names a request may call us by. No rule of browsers keeps out a page whose name somebody has made lead to this
+machine ("DNS rebinding"); but its requests carry that name.
 """
 
 from __future__ import annotations

@@ -8,9 +8,9 @@ from typing import Protocol
 
 from tinylb.service import LoadBalancerService
 from tinylb.status.answer import JSON, Answer, say, show
-from tinylb.status.feed import LISTENERS, Feed
+from tinylb.status.feed import Feed
 from tinylb.status.files import files
-from tinylb.status.state import state
+from tinylb.status.state import States
 
 _EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -43,11 +43,12 @@ class Paths:
         self._balancer = balancer
         self._feed = feed
         self._metrics = metrics
+        self._states = States(balancer)
         self._answers: dict[bytes, Callable[[], Answer]] = {
             b"/healthz": self._health,
             b"/readyz": self._readiness,
             b"/metrics": self._exposition,
-            b"/api/state": lambda: Answer(200, JSON, state(balancer)),
+            b"/api/state": self._state,
             b"/api/explain": lambda: show(balancer.explain()),
             b"/api/events": self._events,
         }
@@ -71,6 +72,10 @@ class Paths:
     def _troubles(self) -> list[str]:
         return [f"{each['address']}: {each['why']}" for each in self._balancer.listening() if each["why"]]
 
+    def _state(self) -> Answer:
+        parts = self._states.ask()
+        return Answer(200, JSON, parts, release=parts.close)
+
     def _exposition(self) -> Answer:
         try:
             if self._metrics is None:
@@ -84,7 +89,7 @@ class Paths:
     def _events(self) -> Answer:
         stream = self._feed.listen()
         if stream is None:
-            return say(503, f"{LISTENERS} are listening already", ("Retry-After", "5"))
+            return say(503, f"no more than {self._feed.most} may listen", ("Retry-After", "5"))
         return Answer(200, "text/event-stream", stream, isEndless=True, release=stream.close)
 
 

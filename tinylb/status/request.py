@@ -30,20 +30,22 @@ class Request(http.Request):
     only while the peer reads.
 
     @ivar hasBody: whether the request has one, which nobody reads.
-    @ivar isEndless: whether the answer has no end of its own.
     """
 
     channel: Channel
     hasBody = False
-    isEndless = False
     _answer: Answer | None = None
     _task: CooperativeTask[_Work] | None = None
     _isPaused = False
 
+    @property
+    def isEndless(self) -> bool:
+        """Whether its answer is known to have no end of its own."""
+        return self._answer is not None and self._answer.isEndless
+
     def process(self) -> None:
         """See L{http.Request}."""
-        response: http.Request = self
-        response.registerProducer(self, True)
+        http.Request.registerProducer(self, self, True)
         self._task = self.channel.site.cooperator.cooperate(self._work())
         self._task.whenDone().addBoth(self._ended)
         if self.channel.isHeldUp:
@@ -73,11 +75,10 @@ class Request(http.Request):
 
     def _work(self) -> _Work:
         answer = self._answer = self.channel.site.answer(self, self.hasBody)
-        self.isEndless = answer.isEndless
-        if self.isEndless and self.channel.hasFinished:
+        if answer.isEndless and self.channel.hasFinished:
             self.channel.loseConnection()
             return
-        response: http.Request = self
+        response: http.Request = self  # what a subclass inherits from it is untyped, mypy says
         response.setResponseCode(answer.code, _REASONS[answer.code])
         for name, value in self.channel.site.headers(answer):
             response.setHeader(name, value)

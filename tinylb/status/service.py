@@ -9,14 +9,18 @@ from twisted.python.failure import Failure
 
 from tinylb.addresses import spell
 from tinylb.clock import monotonicClock, release
+from tinylb.inherited import inherited
 from tinylb.listeners import Listeners
 from tinylb.listening import ListeningService
 from tinylb.service import LoadBalancerService
 from tinylb.status.connections import MOST, Connections
-from tinylb.status.feed import Feed
+from tinylb.status.feed import LISTENERS, Feed
 from tinylb.status.hosts import isLoopback
 from tinylb.status.paths import Metrics, Paths
 from tinylb.status.site import Site
+
+A_LISTENER = 4
+"""Of so many connections one may listen to events: that lasts as long as somebody likes, and others have questions."""
 
 
 class StatusService(ListeningService):
@@ -46,17 +50,17 @@ class StatusService(ListeningService):
         clock: IReactorTime | None = None,
     ) -> None:
         self._clock = clock = clock or monotonicClock(reactor)
-        self._endpoint = endpoint
+        self._endpoint = inherited(endpoint)
         self._metrics = metrics
-        feed = Feed(balancer.balancer.observers, clock)
+        feed = Feed(balancer.balancer.observers, clock, min(LISTENERS, connections // A_LISTENER))
         site = Site(Paths(balancer, feed, metrics), lambda: isLoopback(self.hosts), clock)
         self._connections = Connections(site, clock, connections)
         super().__init__()
 
     def _newListeners(self) -> Listeners:
-        return Listeners([self._endpoint], [self._connections], lambda *_: None, self._accept)
+        return Listeners([self._endpoint], [self._connections], self._opened)
 
-    def _accept(self, number: int, port: IListeningPort) -> None:
+    def _opened(self, number: int, port: IListeningPort) -> None:
         """The port accepts by itself."""
         self._connections.hold(port)
 
@@ -64,7 +68,7 @@ class StatusService(ListeningService):
         if self._metrics is not None:
             self._metrics.start()
 
-    def _listening(self) -> None:
+    def _allOpened(self) -> None:
         self._log.info("Status at {hosts}", hosts=", ".join(map(spell, self.hosts)))
 
     def _cannotListen(self, failure: Failure) -> None:

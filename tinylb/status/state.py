@@ -1,24 +1,87 @@
-"""The state, told in parts: there may be very many connections, and the bytes of each have to be asked for."""
+"""The state as JSON, made in parts: there may be thousands of backends, and of connections whose bytes count."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Sequence
+from weakref import ref
 
+from tinylb.registry import PAIRS_A_TURN
 from tinylb.service import LoadBalancerService
 from tinylb.status.answer import encode
 
-PAIRS_A_TURN = 2000
-"""So many connections are looked at in one go; it takes about a millisecond."""
+BACKENDS_A_PART = 100
+"""So many backends are written in one go; it takes less than a millisecond."""
 
 
-def state(balancer: LoadBalancerService) -> Iterator[bytes]:
+class States:
     """
-    What L{LoadBalancerService.describe <tinylb.LoadBalancerService.describe>} says, as JSON. Empty parts come before
-    it, where others may have their turn. The bytes of open connections may be read a little later than the rest.
+    Tells what L{LoadBalancerService.describe <tinylb.LoadBalancerService.describe>} says. One text is made at a time,
+    and is that of everybody who has asked before it was begun. So whoever does not read keeps no more than that text.
     """
+
+    def __init__(self, balancer: LoadBalancerService) -> None:
+        self._balancer = balancer
+        # Of those who still wait for them. Who goes takes with him what nobody else waits for.
+        self._now: ref[_Text] | None = None
+        self._next: ref[_Text] | None = None
+
+    def ask(self) -> Generator[bytes, None, None]:
+        """
+        @return: the parts of a text. Empty ones come before, where others may have their turn. The bytes of open
+            connections may be read a little later than the rest.
+        """
+        yield b""  # sends the head; who does not even read that has nothing made for him
+        text = self._asked()
+        while text.parts is None:
+            yield b""
+            self._goOn()
+        yield from text.parts
+
+    def _asked(self) -> _Text:
+        text = None if self._next is None else self._next()
+        if text is None:
+            text = _Text(self._balancer)
+            self._next = ref(text)
+        return text
+
+    def _goOn(self) -> None:
+        """Whoever waits makes what is to be made first, also if that is for others."""
+        text = None if self._now is None else self._now()
+        if text is None or text.parts is not None:
+            self._now, self._next = self._next, None
+            text = None if self._now is None else self._now()
+        if text is not None:
+            text.goOn()
+
+
+class _Text:
+    """
+    What was so when it was begun.
+
+    @ivar parts: all of it; L{None} until it is made.
+    """
+
+    def __init__(self, balancer: LoadBalancerService) -> None:
+        self.parts: Sequence[bytes] | None = None
+        self._balancer = balancer
+        self._work = _made(balancer)
+
+    def goOn(self) -> None:
+        """Make a little more of it."""
+        try:
+            next(self._work)
+        except StopIteration as end:
+            self.parts = end.value
+        except Exception:
+            self._work = _made(self._balancer)  # for the next who waits, as this one fails
+            raise
+
+
+def _made(balancer: LoadBalancerService) -> Generator[None, None, Sequence[bytes]]:
     known = balancer.describe(addsUp=False)
+    backends = known.pop("backends")
     registry = balancer.balancer.pool.registry
-    pairs = [(told, tuple(registry.record(told["target"]).pairs)) for told in known["backends"]]
+    pairs = [(told, tuple(registry.record(told["target"]).pairs)) for told in backends]
     count = 0
     for told, them in pairs:
         for pair in them:
@@ -26,5 +89,10 @@ def state(balancer: LoadBalancerService) -> Iterator[bytes]:
             told["bytesOut"] += pair.bytesOut
             count += 1
             if not count % PAIRS_A_TURN:
-                yield b""
-    yield encode(known) + b"\n"
+                yield
+    parts = [encode(known)[:-1] + b',"backends":[']
+    for start in range(0, len(backends), BACKENDS_A_PART):
+        yield
+        comma = b"," if start else b""
+        parts.append(comma + encode(backends[start : start + BACKENDS_A_PART])[1:-1])
+    return [*parts, b"]}\n"]

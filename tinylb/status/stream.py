@@ -11,16 +11,17 @@ from tinylb.status.answer import Part, encode
 from tinylb.wording import timestamp
 
 MOST = 1000
-"""So many messages wait for a listener, as of one change that concerns them all; what comes then is only counted."""
+"""At most so many messages wait for one listener; a change of a whole set makes about as many. Later ones are only
+counted."""
 
 # As of the HTML standard, "Server-sent events": how long a browser waits before it connects again (ms), and a comment.
 _BEGINNING = b"retry: 1000\n\n"
 _BEAT = b": \n\n"
 
 
-def message(data: object, id: int | None = None) -> bytes:
+def message(data: object) -> bytes:
     """Plain data as a server-sent event."""
-    return (b"" if id is None else b"id: %d\n" % id) + b"data: " + encode(data) + b"\n\n"
+    return b"data: " + encode(data) + b"\n\n"
 
 
 class Stream:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterator
+from itertools import repeat
 from pathlib import Path
 
 import pytest
@@ -10,11 +12,11 @@ import pytest_twisted
 from twisted.internet.endpoints import serverFromString
 
 from tests.integration.bench import Bench
-from tests.integration.sockets import Peer, eventually, reactor
+from tests.integration.sockets import Ending, Peer, eventually, reactor
 from tests.integration.status.conftest import Show
 from tests.integration.status.shown import Listener, Shown
 from tests.integration.tls import secureClient, tlsListener
-from tests.unit.statuscase import HEALTH, LISTEN, METRICS, LongMetrics
+from tests.unit.statuscase import HEALTH, LISTEN, METRICS, LongMetrics, MemoryMetrics
 from tinylb.status import channel
 
 
@@ -51,3 +53,22 @@ async def test_stuckReader(bench: Bench, show: Show, pem: Path, monkeypatch: pyt
     peer = await _connect(bench, shown, pem, METRICS)
     await eventually(lambda: bool(peer.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)), "it is reset")
     assert len(made) < 1000
+
+
+class _Endless(MemoryMetrics):
+    """An answer that goes on for ever, with nothing in it."""
+
+    def expose(self) -> Iterator[bytes]:
+        """See L{Metrics <tinylb.status.paths.Metrics>}."""
+        return repeat(b"")
+
+
+@pytest_twisted.ensureDeferred
+async def test_noRoom(bench: Bench, show: Show, pem: Path, log: list[str]) -> None:
+    """Who finds no room is reset before it has said anything, and the log has nothing of it."""
+    shown = await show(serverFromString(reactor, tlsListener(pem)), metrics=_Endless(), connections=1)
+    busy = await _connect(bench, shown, pem, METRICS)
+    assert await busy.receive(15) == b"HTTP/1.1 200 OK"
+    for _ in range(3):
+        assert await shown.connect().receiveToEnd() == (b"", Ending.RESET)
+    assert [line for line in log if "Traceback" in line or "critical" in line] == []
