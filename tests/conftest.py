@@ -58,6 +58,9 @@ def nothingLeftBehind(request: pytest.FixtureRequest) -> Iterator[None]:
         _turn()  # the first one starts the reactor, which opens what it needs for itself
         globalLogPublisher.addObserver(errors)
     before = _held()
+    # By now nobody holds the last test any more. What is still there stays, and is not looked through each time.
+    gc.collect()
+    gc.freeze()
     yield
     if not usesReactor:
         globalLogPublisher.addObserver(errors)
@@ -68,7 +71,6 @@ def nothingLeftBehind(request: pytest.FixtureRequest) -> Iterator[None]:
                 break
             _turn()
         gc.collect()
-    gc.freeze()  # what is still there stays, and is not looked through after each test that follows
     left = [f"left behind: {what}" for key, what in _held().items() if key not in before]
     globalLogPublisher.removeObserver(errors)
     if left or errors.texts:
