@@ -1,6 +1,6 @@
 """
-Accepts clients for a listening port of Twisted's. The port stays what it is, and is closed as ever; only its doRead,
-which makes a complete transport for each client and registers it with the reactor, is not asked any more.
+Accepts clients in place of one of Twisted's listening ports. The port stays as it is, and is closed as usual; only its
+doRead, which makes a complete transport for each client and registers it with the reactor, is not called for clients.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from tinylb.poller import EVERYTHING, READABLE, Poller
 from tinylb.sockets import addressOf, sendAtOnce
 from tinylb.transports import SocketTransport, completeTransport
 
-# A client that was gone before it could be accepted is nobody's trouble.
+# The client was gone before it could be accepted, which is no trouble to report.
 _GONE = frozenset((errno.ECONNABORTED, errno.EPERM, errno.EPROTO))
 _AT_ONCE = 64
 
 
 def acceptorOf(port: Any, factory: IProtocolFactory, poller: Poller) -> Acceptor | None:
     """
-    The one for a port, at work already; L{None} for a port that has more to it than a socket, such as one with TLS.
+    The acceptor for a port, at work already; L{None} for a port that is more than a socket, such as one with TLS.
 
     @param port: an L{IListeningPort <twisted.internet.interfaces.IListeningPort>}.
-    @param factory: what was listened with. Its protocols must be content with a L{SocketTransport}.
+    @param factory: the one that the port listens with. Its protocols must be content with a L{SocketTransport}.
     """
     if type(port) not in (tcp.Port, unix.Port) or port.factory is not factory:
         return None
@@ -34,7 +34,7 @@ def acceptorOf(port: Any, factory: IProtocolFactory, poller: Poller) -> Acceptor
     if not poller.watch(port.fileno(), acceptor, READABLE):
         return None
     port.stopReading()
-    sendAtOnce(port.socket)  # and so do those that it accepts
+    sendAtOnce(port.socket)  # accepted sockets inherit this
     return acceptor
 
 
@@ -52,8 +52,8 @@ class Acceptor:
 
     def ready(self, events: int) -> None:
         """
-        See L{Pollable <tinylb.poller.Pollable>}. As many as waited last time are accepted, and more if they were all
-        there; what is left is told again.
+        See L{Pollable <tinylb.poller.Pollable>}. Accepts as many clients as waited last time; if so many were there,
+        the next time twice as many. The poller tells again of clients that are left.
         """
         accepted = 0
         while accepted < self._count:
@@ -63,7 +63,7 @@ class Acceptor:
                 break
             except OSError as error:
                 if error.errno not in _GONE:
-                    self._port.doRead()  # it knows what to do without descriptors, and says so
+                    self._port.doRead()  # the port knows what to do when descriptors run out, and logs it
                 break
             accepted += 1
             self._accepted(socket.SocketType(self._family, socket.SOCK_STREAM, 0, fd), name)

@@ -1,6 +1,6 @@
 """
-Keeps Twisted's listening ports from writing three lines for each client that finds no descriptor left: a
-flood of clients must not fill the disk as well.
+Sums up what Twisted's listening ports log when they are out of descriptors. They would write three lines for
+each client, and a flood of clients must not fill the disk as well.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tinylb.wording import counted
 
 @implementer(ILogObserver)
 class QuietAccepts:
-    """Hears what every listening port of this process logs about its accepting, and sums that up."""
+    """Receives what every listening port of this process logs about accepting clients, and sums it up."""
 
     _log = Logger()
 
@@ -27,12 +27,12 @@ class QuietAccepts:
         self._former: Logger | None = getattr(Port, "_logger", None)
 
     def start(self) -> None:
-        """Take the ports' logger over. It is not public, but there is no other way to it."""
+        """Replace the ports' logger. It is not public, but there is no other way."""
         if self._former is not None:
             Port._logger = Logger(namespace=self._former.namespace, observer=self)
 
     def stop(self) -> None:
-        """Give it back."""
+        """Put the ports' own logger back."""
         if self._former is not None:
             Port._logger = self._former
         self._summary.flush()

@@ -39,13 +39,13 @@ PATIENCE = 1.0
 @implementer(ISelectiveObserver, IRefreshable)
 class AccessLog(Service):
     """
-    Writes the access log of one balancer, of whose observers it is one. No connection waits for it: lines are written
-    in a thread, and when they cannot be they are dropped, counted and reported. So are those of pairs that end after
-    its stop: the balancer is to be stopped before.
+    Writes the access log of one balancer, as one of its observers. No connection waits for it: lines are written in a
+    thread, and those that cannot be written are dropped, counted and reported. So are the lines of pairs that end after
+    the log's stop: stop the balancer before the log.
 
-    The file is made anew when it was moved away; L{refresh} does that at once.
+    A file that was moved away is created anew with the next lines; L{refresh} does that at once.
 
-    @param reactor: to come back from the thread; on a test's C{Clock} lines are written without one.
+    @param reactor: used to come back from the thread; with a test's C{Clock} lines are written without a thread.
     @param path: C{-} is standard output.
     @param clock: monotonic; by default the one that goes with the reactor.
     @param inThread: calls a function in a thread; its L{Deferred} fires when that has returned.
@@ -73,7 +73,7 @@ class AccessLog(Service):
         self._inThread = inThread or inDaemon(reactor)
         self._now = now
         self._news = AccessLogNews(self._file.path, self._clock)
-        # Lines are made of them many at a time: in a loop that takes half as long as one by one between other things.
+        # Their lines are made many at a time: in a loop that takes half as long as one by one between other things.
         self._waiting: deque[tuple[float, PairClosed]] = deque()
         self._writer = LineWriter()
         self._flushing: IDelayedCall | None = None
@@ -186,7 +186,7 @@ class AccessLog(Service):
 
 def _write(file: LineFile, mustReopen: bool, lines: bytes) -> str | None:
     """
-    In a thread.
+    Write lines. This runs in a thread.
 
     @return: why the file could not be opened, and what becomes of lines; L{None} where it could.
     """
@@ -195,7 +195,7 @@ def _write(file: LineFile, mustReopen: bool, lines: bytes) -> str | None:
         try:
             file.reopen()
         except NobodyReads:
-            pass  # it is the pipe that is meant, and lines that are lost will be told of
+            pass  # the pipe is there, only without a reader; lines that are lost are reported by C{append}
         except OSError as error:
             why = wordingOf(error)
     if lines:

@@ -1,4 +1,4 @@
-"""What the log says of how an access log is written."""
+"""Logs trouble with the writing of an access log."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from tinylb.logs import Summary
 from tinylb.wording import counted
 
 REPORT = 10.0
-"""Seconds between reports of lines that were dropped, between news that all is well again, and until it is told that
-lines are not taken."""
+"""Seconds between reports of dropped lines, between reports that all is well again, and from the start of a write to
+the report that it takes too long."""
 
 
 class AccessLogNews:
     """
-    Tells of each trouble and of its end, but seldom: a disk may be full every other moment.
+    Logs each trouble and its end, but not often: a disk may be full every other moment.
 
     @param path: the access log's.
     """
@@ -40,19 +40,19 @@ class AccessLogNews:
         """
         Lines are being written; L{ended} follows.
 
-        @param unwritten: how many lines there are then that are not.
+        @param unwritten: tells, when it is called, how many lines are not written yet.
         """
         self._overdue = self._clock.callLater(REPORT, self._tellOverdue, unwritten)
 
     def ended(self) -> None:
-        """That is over."""
+        """The write that L{begun} announced is over."""
         overdue, self._overdue = self._overdue, None
         if overdue is not None:
             overdue.cancel()
 
     def wrote(self, lines: int, trouble: str | None) -> None:
         """
-        So many were written, or none, as the file was only opened anew.
+        So many lines were written; none where the file was only opened anew.
 
         @param trouble: why it could not be opened, and what becomes of lines; L{None} where it could.
         """
@@ -71,20 +71,20 @@ class AccessLogNews:
         self._dropped.add(why, lines)
 
     def missed(self) -> None:
-        """A connection has ended after L{close}; that is told of the first one."""
+        """A connection has ended after L{close}. Only the first one is logged."""
         if not self._hasMissed:
             self._hasMissed = True
             self._log.warn("Access log {path} is stopped; connections that end now are not in it", path=self._path)
 
     def close(self) -> None:
-        """Tell what is still to be told, and schedule nothing any more. Whatever happens next begins anew."""
+        """Log what is still to be logged, and schedule nothing any more. Whatever happens next begins anew."""
         self.ended()
         self._dropped.flush()
         self._dropped.cancel()
         self._hasMissed = False
 
     def _tellWell(self) -> None:
-        """What it ends is told before. Too soon after the last time it is put off until the next lines are written."""
+        """Report dropped lines first. Too soon after the last report, wait until the next lines are written."""
         now = self._clock.seconds()
         if now >= self._wasWellAt + REPORT:
             self._wasWellAt = now
@@ -93,7 +93,7 @@ class AccessLogNews:
             self._log.info("Access log {path} is written again", path=self._path)
 
     def _tellOverdue(self, unwritten: Callable[[], int]) -> None:
-        """Whoever reads standard output may have stopped, and nobody can tell from here for how long."""
+        """The reader of standard output may have stopped, and how long for cannot be known here."""
         self._overdue = None
         count = unwritten()
         self._log.warn(

@@ -15,7 +15,7 @@ _ZONE = re.compile(r"[a-z0-9._~-]*", re.ASCII | re.IGNORECASE)
 
 
 def quote(text: object, most: int = 60) -> str:
-    """What somebody wrote, for an error message: on one line, and not too much of it."""
+    """Text from outside, quoted for an error message: on one line, and not too much of it."""
     spelled = repr(text)
     return spelled if len(spelled) <= most else f"{spelled[:most]}..."
 

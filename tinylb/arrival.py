@@ -16,18 +16,18 @@ from tinylb.reception import Reception, State, Waiting
 from tinylb.search import Connected
 from tinylb.transports import SocketTransport, abandon
 
-# Looking a member up in its enumeration would be felt here.
+# Bound once: looking a member up in its enumeration is slow enough to matter at each connection.
 _WAITING = State.WAITING
 
 
 class Arrival(Waiting):
     """
-    Owns a client's end until there is a backend for it. The client is not read from meanwhile, and
-    what it sent arrives first. If it resets, the dial is cancelled; a FIN only means that it has
-    nothing to add.
+    Owns a client's end until there is a backend for it. The client is not read from meanwhile; what
+    it has sent already is relayed first. If it resets, the dial is cancelled; its FIN only means that
+    it has nothing to add.
 
     @param address: the client's.
-    @param destination: what it has connected to; L{None} where that is our end of its connection.
+    @param destination: the address that the client connected to; L{None} for our end of its connection.
     """
 
     _log = Logger()
@@ -49,9 +49,10 @@ class Arrival(Waiting):
 
     def introduced(self, end: End, early: bytes, since: float) -> None:
         """
-        The same for a client that has been here and was read from, which may have said something already.
+        The same as L{connected}, for a client whose introduction was read.
 
-        @param since: when it came.
+        @param early: what the client has sent after it.
+        @param since: when the client connected.
         """
         self._end, self._since = end, since
         self._state = _WAITING

@@ -21,7 +21,7 @@ PARAMETERS = [
 
 
 def accessLogOf(reactor: Any, options: Mapping[str, Any], balancer: LoadBalancerService) -> AccessLog | None:
-    """What was asked for, at work already; L{None} where nothing was."""
+    """The access log that was asked for, observing the balancer already; L{None} where none was."""
     path = options["access-log"]
     if path is None:
         return None
@@ -57,7 +57,7 @@ def statusOf(
             "example tcp:9090, which is loopback's"
         )
     endpoint = serverEndpoint(reactor, "status", description, isPrivate=True)
-    # Only who wants it pays for it.
+    # Imported here, so that only processes with a status endpoint pay for it.
     from tinylb.metrics import Metrics
     from tinylb.status.service import StatusService
 
@@ -66,7 +66,7 @@ def statusOf(
 
 
 def statusConnections(options: Mapping[str, Any], descriptors: int) -> int:
-    """How many connections the status endpoint may have of its own: where descriptors are few, a part of them."""
+    """How many connections the status endpoint may have: where descriptors are few, a fixed part of their number."""
     if options["status"] is None:
         return 0
     from tinylb.status.connections import MOST

@@ -21,7 +21,7 @@ class Search(Protocol):
     factory: IProtocolFactory
 
     def claim(self, attempt: Attempt) -> bool:
-        """An attempt has its connection. Whether it wins by that."""
+        """An attempt has its connection. Returns whether it wins."""
 
     def hasOthers(self) -> bool:
         """Whether there is a backend that it has not tried."""
@@ -73,7 +73,7 @@ class Attempt:
         self.takesSockets: bool = getattr(dial.factory, "takesSockets", False)
 
     def buildProtocol(self, addr: IAddress) -> IProtocol | None:
-        """See L{IProtocolFactory}. L{None} when somebody else was first, or the target is gone."""
+        """See L{IProtocolFactory}. L{None} when another attempt was first, or the target is gone."""
         dial = self.dial
         if dial is None or self.state is not _TRYING or not dial.claim(self):
             return None
@@ -91,8 +91,8 @@ class Attempt:
 
     def abort(self, reason: CloseReason) -> bool:
         """
-        The target is gone, or dead: the attempt ends, and its client is dialled elsewhere. A target that is merely
-        thought dead is better than none.
+        The target is gone, or dead: the attempt ends, and its client is dialled elsewhere. An attempt at a dead target
+        goes on where no other backend is left to try.
         """
         dial = self.dial
         if dial is None or (reason is CloseReason.TARGET_DEAD and not dial.hasOthers()):

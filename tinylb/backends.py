@@ -25,8 +25,8 @@ class EndpointBackend:
     @param target: names where the connections go. Two endpoints that lead to the same place have
         the same target.
     @param tier: see L{IBackend}; likewise C{weight} and C{draining}.
-    @param description: what the endpoint was made of, for L{clientFromString
-        <twisted.internet.endpoints.clientFromString>}. A backend with one can be remembered over restarts.
+    @param description: the string that the endpoint was made from, for L{clientFromString
+        <twisted.internet.endpoints.clientFromString>}. A backend that has one can be remembered over restarts.
     @param proxyProtocol: C{"v1"}, C{"v2"} or L{None}; see L{IProxyProtocol}. The header is the first thing that goes
         through the endpoint's transport: within TLS, where that is what the endpoint speaks.
     """
@@ -64,7 +64,7 @@ class TCPBackend(EndpointBackend):
     A backend at a TCP address, through L{DirectEndpoint <tinylb.direct.DirectEndpoint>} for an IPv4 or IPv6
     literal and L{HostnameEndpoint} for a name.
 
-    The endpoint has no deadline of its own: Twisted's would follow the wall clock, and who dials
+    The endpoint has no deadline of its own: Twisted's would follow the wall clock, and the dial
     keeps a deadline already.
 
     @param host: a literal, without brackets, or a name.
@@ -102,15 +102,15 @@ class TCPBackend(EndpointBackend):
 
 
 def proxyProtocolOf(backend: IBackend) -> str | None:
-    """What a backend wants each of its connections to begin with; see L{IProxyProtocol}."""
+    """The version of the PROXY header that a backend wants each connection to begin with; see L{IProxyProtocol}."""
     return backend.proxyProtocol if IProxyProtocol.providedBy(backend) else None
 
 
 @dataclass(frozen=True)
 class Member:
     """
-    A backend as it was when it became part of a set: an object that changes later is not misfiled.
-    Two members are equal when nothing that tinylb decides by differs.
+    What was read of a backend when it became part of a set, so that a backend object that changes later
+    is not misfiled. Two members are equal when they agree in everything that tinylb decides by.
     """
 
     id: str
@@ -124,7 +124,7 @@ class Member:
     @classmethod
     def of(cls, id: str, backend: IBackend) -> Member:
         """
-        @raise TypeError: when C{backend} is none.
+        @raise TypeError: when C{backend} does not provide L{IBackend}.
         @raise ValueError: when the id or the target is empty, tier or weight is out of range, or there is no such
             version of the PROXY protocol.
         """
@@ -144,7 +144,7 @@ class Member:
         return member
 
     def difference(self, former: Member) -> str:
-        """In what it is used otherwise than before, for people; nothing where it is not."""
+        """What differs in how this member is used, in words; empty where nothing does."""
         draining, standby = ("draining" if self.draining else "not draining"), ("" if self.isStandby else " no longer")
         said = (
             (self.tier != former.tier, f"tier {self.tier}"),
@@ -163,7 +163,7 @@ class BackendSet(Mapping[str, IBackend]):
     @param backends: a mapping from id to backend, or pairs of them. It is copied.
     @ivar members: what was read of each backend, in order.
     @ivar targets: where the backends' connections go.
-    @ivar standing: those targets at which somebody does more than stand by; see L{IStandby}.
+    @ivar standing: the targets of backends that do more than stand by; see L{IStandby}.
     """
 
     def __init__(self, backends: Mapping[str, IBackend] | Iterable[tuple[str, IBackend]] = ()) -> None:

@@ -1,4 +1,4 @@
-"""The balancer: accept, dial, pair, registry; and a set of backends that changes under it."""
+"""The balancer: accepts clients, joins each to a backend in a pair, and follows changes of the backend set."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tinylb.relay.engines import Engines
 
 
 class BalancerOptions(TypedDict, total=False):
-    """The keyword options of a L{LoadBalancer}, for whoever passes them on."""
+    """The keyword options of a L{LoadBalancer}, for callers that pass them on."""
 
     policy: IPolicy
     dialTimeout: float
@@ -48,7 +48,7 @@ class LoadBalancer(Entrance):
 
     Times are seconds.
 
-    @param reactor: as clients and backends use it.
+    @param reactor: the one that clients' and backends' connections use.
     @param policy: picks the next backend, an L{IPolicy}.
     @param dialTimeout: how long one client may wait in all.
     @param attemptDelay: how long to wait for one backend before trying the next beside it.
@@ -59,7 +59,7 @@ class LoadBalancer(Entrance):
     @param onDown: what becomes of the open connections of a dead target: C{"abort"}, or C{"keep"}.
     @param relay: the engine of the relay: C{"auto"}, C{"kernel"} or C{"stream"}; see
         L{Engines <tinylb.relay.engines.Engines>}.
-    @param random: gives numbers in [0, 1); where the policy begins.
+    @param random: gives numbers in [0, 1); it decides where the policy begins.
     @param clock: monotonic; by default the one that goes with the reactor.
     @ivar observers: a list of L{IObserver <tinylb.interfaces.IObserver>}; the log is one of them.
     @ivar backends: the current set; empty until L{replaceBackends}.
@@ -136,7 +136,7 @@ class LoadBalancer(Entrance):
 
     def entrance(self, *, proxyProtocol: bool = False) -> Entrance:
         """
-        One more factory for clients of this balancer, for a listener whose name they are to bear.
+        A further factory for this balancer, for the clients of one listener, whose events name that listener.
 
         @param proxyProtocol: whether each client begins with a header of the PROXY protocol, which says who it is.
         """
@@ -144,7 +144,7 @@ class LoadBalancer(Entrance):
 
     @property
     def pool(self) -> Pool:
-        """What is known of its backends and lives there, for attachments that L{describe} would cost too much."""
+        """The live set behind this balancer, for attachments for which L{describe} would cost too much."""
         return self._pool
 
     @property
@@ -162,33 +162,32 @@ class LoadBalancer(Entrance):
 
     def setVerdict(self, target: str, verdict: Verdict, why: str, *, by: str = "application") -> None:
         """
-        Somebody has found out how a target is. It gets new connections as its verdict prefers it;
-        those of a dead one are aborted, unless nothing else is usable. A target that is not in
-        the set is nobody's concern.
+        Take a verdict on a target's health. It decides how the target is preferred for new connections;
+        the open connections of a dead target are aborted, unless no backend is ready. A target that is
+        not in the set is ignored.
 
-        @param by: who says so. What several say stands side by side, and the worst of it counts; what is learnt from
-            dialling is one of them.
-        @raise ValueError: when C{verdict} is none.
+        @param by: the source of the verdict. What several sources say is kept side by side, and the worst counts;
+            dialling is one of the sources.
+        @raise ValueError: when there is no such verdict.
         """
         self.judge(target, Finding(Verdict(verdict), str(why)), by=by)
 
     def judge(self, target: str, finding: Finding, *, by: str) -> None:
-        """The same as L{setVerdict}, for whoever knows more than that."""
+        """The same as L{setVerdict}, for a source that knows more than a verdict and its reason."""
         self._pool.judge(target, finding, by=by)
 
     def answered(self, target: str) -> None:
-        """Somebody has reached a target in another way. If it rests because it refused clients, it rests no longer."""
+        """A target was reached by other means than a dial. If it rests because it refused clients, its rest ends."""
         self._pool.rests.answered(target)
 
     def describe(self, *, addsUp: bool = True) -> dict[str, Any]:
         """
         What the balancer knows, as plain data: C{ready} (a backend is usable), C{revision} (counts the
         distinct sets), C{connections}, C{dialing} (clients that wait for a backend), C{unserved}
-        (clients that got no backend, by close reason) and C{backends}, a list in order of id. What is
-        counted is counted by target, so two ids that share one show the same numbers; C{bytesIn} is
-        client to backend.
+        (clients that got no backend, by close reason) and C{backends}, a list in order of id. Counts are
+        kept by target, so two ids that share one show the same numbers; C{bytesIn} is client to backend.
 
-        @param addsUp: whether the bytes of connections that are open are counted: for each of them it takes a moment.
+        @param addsUp: whether the bytes of open connections are included, which takes a moment for each of them.
         """
         return {
             **self._pool.describe(addsUp=addsUp),
@@ -199,8 +198,8 @@ class LoadBalancer(Entrance):
     def explain(self) -> list[dict[str, str | None]]:
         """
         The latest decisions, the newest first: C{time} (ISO 8601, UTC), C{backend}, C{target}, C{what} (a verdict, or
-        C{added}, C{removed}, C{moved}, C{changed}, C{target removed}) and C{why}. Who is C{passed over} at present is
-        among them, with the time since when, and how many picks went elsewhere. It is bounded.
+        C{added}, C{removed}, C{moved}, C{changed}, C{target removed}) and C{why}. Backends that are C{passed over} at
+        present are among them, with the time since when, and how many picks went elsewhere. The list is bounded.
         """
         return self._pool.explain()
 
@@ -208,9 +207,9 @@ class LoadBalancer(Entrance):
         """
         Come to an end: refuse clients, cancel dials, let pairs finish.
 
-        @param seconds: how long they may; the rest is aborted then.
+        @param seconds: how long pairs may take to finish; those that are left then are aborted.
         @param grace: how long dials that are under way may take before they are cancelled, within C{seconds}. Most are
-            over in no time, and their clients came before the end.
+            over in no time, and their clients came before the drain began.
 
         @return: a L{Deferred} that fires when nothing is left.
         """
@@ -219,7 +218,7 @@ class LoadBalancer(Entrance):
         return drain.start().addCallback(lambda _: self._drained(drain))
 
     def resume(self) -> None:
-        """Serve clients again after L{drain}. What it has not aborted yet goes on."""
+        """Serve clients again after L{drain}. Pairs that it has not aborted yet go on."""
         self._endDrain()
         self._pool.resume()
 
@@ -230,7 +229,7 @@ class LoadBalancer(Entrance):
 
     def _drained(self, drain: Drain) -> None:
         if self._drain is not drain:
-            return  # another one has taken its place, or L{resume} has taken it back
+            return  # another drain has taken its place, or L{resume} has ended it
         drain.cancel()
         self._pool.suspend()
         release(self.clock)

@@ -1,6 +1,6 @@
 """
-A clock that no one can set. The reactor's timers follow the wall clock, so a step of it (NTP at boot)
-fires or freezes every timeout; what tinylb promises in seconds is kept on the monotonic clock instead.
+Timers on the monotonic clock, which no one can set. The reactor's timers follow the wall clock, so a step
+of it (NTP at boot) fires or freezes every timeout; tinylb keeps its timeouts on the monotonic clock instead.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from zope.interface import implementer
 
 # A timer this late (seconds) shows that the process was busy or stopped, and says nothing about a peer.
 LATE = 0.1
-# From so many cancelled calls on the heap is cleared of them, when they are the greater part.
+# When there are more cancelled calls than this, and they are the greater part of the heap, they are removed from it.
 MANY = 50
-# What a kernel timer takes for certain. An alarm that rings too early is set again.
+# The furthest time that a kernel timer accepts for certain. An alarm that rings too early is set again.
 _FURTHEST = 2.0**31
 
 
 def monotonicClock(reactor: IReactorTime) -> IReactorTime:
     """
-    The monotonic clock that goes with a reactor, one for each. A test's C{Clock} is its own: only a
-    real reactor has descriptors to wait for and a wall clock to be wary of.
+    The monotonic clock that goes with a reactor, one for each. A test's C{Clock} is returned as it is: only
+    a real reactor can wait for descriptors, and follows the wall clock.
     """
     if not isinstance(reactor, PosixReactorBase):
         return reactor
@@ -59,9 +59,9 @@ class _Alarm(Protocol):
 @implementer(IReactorTime)
 class MonotonicClock:
     """
-    C{callLater} and C{seconds} on the monotonic clock. The calls lie in a heap, and one alarm is set
-    for the earliest. A cancelled one leaves the alarm as it is, so that a connection's timers,
-    nearly always cancelled, cost no system call.
+    C{callLater} and C{seconds} on the monotonic clock. The calls are kept in a heap, and one alarm is set
+    for the earliest. Cancelling a call leaves the alarm as it is, so that a connection's timers, which
+    are nearly always cancelled, cost no system call.
     """
 
     _log = Logger()
@@ -69,7 +69,7 @@ class MonotonicClock:
     seconds: Callable[[], float]
 
     def __init__(self, reactor: PosixReactorBase) -> None:
-        # Seconds since some fixed moment. It is asked so often that a method around it would be felt.
+        # Seconds since some fixed moment. It is called so often that a method around it would cost too much.
         self.seconds = time.monotonic
         self._reactor = reactor
         self._calls: list[DelayedCall] = []
@@ -97,7 +97,7 @@ class MonotonicClock:
             self._closeAlarm()
 
     def _cancelled(self, call: DelayedCall) -> None:
-        """It is skipped when its time comes, unless there are many such before that."""
+        """A cancelled call stays in the heap until its time comes, unless there are many of them."""
         self._cancellations += 1
         if self._cancellations > MANY and self._cancellations > len(self._calls) // 2:
             self._cancellations = 0
@@ -126,7 +126,7 @@ class MonotonicClock:
         now = time.monotonic()
         self._isLate = not self._isLate and now - due > LATE
         if self._isLate:
-            # What the kernel has kept for us meanwhile, connections and bytes, is heard first.
+            # Connections and bytes that the kernel has kept for us meanwhile are handled first.
             self._setAlarm(now)
         else:
             self._runDue()
@@ -239,7 +239,7 @@ class _TimerDescriptor:
         return "clock"
 
     def connectionLost(self, reason: Failure) -> None:
-        """The reactor is shutting down; whoever still waits is not called."""
+        """The reactor is shutting down; pending calls are not made."""
 
 
 def _checked(result: int) -> int:

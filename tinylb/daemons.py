@@ -45,7 +45,7 @@ class Daemons:
             self._running += 1
         try:
             Thread(target=self._work, args=(job,), daemon=True).start()
-        except BaseException:  # there may be no more threads to be had
+        except BaseException:  # the system may be out of threads
             with self._lock:
                 self._running -= 1
             raise
@@ -66,10 +66,10 @@ class Daemons:
 
 def inDaemon(reactor: Any) -> Callable[[Callable[[], Any]], Deferred[Any]]:
     """
-    @param reactor: to come back from the thread. One to which nobody can, such as a test's C{Clock}, has no threads:
-        then functions are called at once.
+    @param reactor: used to come back from the thread. Where it has no C{callFromThread}, such as a test's C{Clock},
+        functions are called at once, without a thread.
 
-    @return: calls a function in a thread, one at a time; its L{Deferred} fires with what that returns.
+    @return: a callable that calls a function in a thread, one at a time; its L{Deferred} fires with the result.
     """
     if not hasattr(reactor, "callFromThread"):
         return maybeDeferred

@@ -1,4 +1,4 @@
-"""What was decided lately, and why: the balancer's memory of its own doings."""
+"""Remembers the balancer's latest decisions and the reasons for them."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from tinylb.selection import PassedOver, Preferred, Selection
 from tinylb.wording import counted, timestamp
 
 MOST = 200
-"""So many are remembered."""
+"""How many decisions are remembered."""
 
 
 @implementer(ISelectiveObserver)
 class Decisions:
-    """Remembers what changed the picture, which is not every pick."""
+    """Remembers the changes of sets and verdicts, and not every pick."""
 
     kinds = frozenset((BackendsReplaced, TargetRemoved, VerdictChanged))
 
@@ -66,8 +66,8 @@ class Decisions:
 
     def _forgetOther(self, backend: str) -> None:
         """
-        Another reason for the same verdict is not remembered for long: it may be another with each check. When the
-        verdict came about, and why, is.
+        Forget the last decision that only gave another reason for the same verdict: each check may give another. When
+        the verdict came about, and why, stays remembered.
         """
         other = self._another.pop(backend, None)
         if other is not None and other in self._latest:

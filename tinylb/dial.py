@@ -14,21 +14,21 @@ from tinylb.search import Connected, DialRules, Seeker
 from tinylb.transports import abandon
 
 # RFC 8305 puts no bound on attempts that wait side by side. Here the one that has waited longest is
-# given up for the next, so that a client costs few descriptors and still reaches the last backend.
+# given up in favour of the next, so that a client costs few descriptors and still reaches the last backend.
 ATTEMPTS_PER_CLIENT = 4
 
-# Looking a member up in its enumeration would be felt here.
+# Bound once: looking a member up in its enumeration is slow enough to matter at each connection.
 _TRYING, _CLAIMED, _OVER = State.TRYING, State.CLAIMED, State.OVER
 
 
 class Dial:
     """
-    One client's search. Its single timer is both the attempt delay, begun anew with each attempt,
-    and the deadline; it ticks on while nobody is left to try, so that a backend that joins the set
-    meanwhile gets its chance.
+    One client's search. Its single timer is both the attempt delay, restarted with each attempt, and
+    the deadline. It goes on ticking when no backend is left to try, so that a backend that joins the
+    set meanwhile is tried.
 
-    @param waited: seconds of its time that are over already.
-    @ivar tried: the targets there has been an attempt to.
+    @param waited: seconds that the client has waited before; they count towards the timeout.
+    @ivar tried: the targets at which there has been an attempt.
     """
 
     __slots__ = (
@@ -76,13 +76,13 @@ class Dial:
         self._isWaiting = False
 
     def start(self) -> None:
-        """Begin. The time since it was made counts."""
+        """Begin. The timeout counts from the moment that the dial was made."""
         self._rules.late.add(self)
         self._setTimer(self._rules.clock.seconds())
         self.advance()
 
     def cancel(self) -> None:
-        """Nobody seeks any more. Every attempt ends."""
+        """Give up: the backend is not wanted any more. Every attempt ends."""
         if self._state is not _OVER:
             self._fail(DialCancelled(tuple(self._causes), self._count))
 
@@ -92,9 +92,9 @@ class Dial:
             self._timer = self._rules.clock.callLater(max(0.0, self._due - self._rules.clock.seconds()), self._tick)
 
     def advance(self) -> None:
-        """Start the next attempt, if there is somebody left to try; fail if nobody is left to wait for."""
+        """Start the next attempt if there is a backend left to try; fail if there is nothing left to wait for."""
         if self._advancing:
-            return  # an attempt failed, or was made, while it was being started: the loop below sees it
+            return  # called while an attempt is being started: the loop of the outer call sees what came of it
         self._advancing = True
         try:
             while self._state is _TRYING:
@@ -109,13 +109,13 @@ class Dial:
                 attempt = self._try(candidate)
                 if attempt.state is _TRYING:
                     break
-        except Exception as error:  # of a policy or a backend that is somebody's own
+        except Exception as error:  # raised by an application's own policy or backend
             self._fail(error)
         finally:
             self._advancing = False
 
     def claim(self, attempt: Attempt) -> bool:
-        """An attempt has its connection. The first that does, while its target is in the set, wins."""
+        """An attempt has its connection. The first one whose target is still in the set wins."""
         if self._state is not _TRYING or attempt.target not in self._rules.selection.backends.targets:
             return False
         self._state = attempt.state = _CLAIMED
@@ -134,8 +134,8 @@ class Dial:
 
     def moveOn(self, attempt: Attempt, isGone: bool) -> None:
         """
-        The attempt's target is gone, or dead, though the connection may have been made already: find another. At a
-        target that is gone somebody may stand by still.
+        The attempt's target is gone, or dead: find another, even if the connection was made already. A target that is
+        gone may be tried again, as a backend that only stands by may still be there.
         """
         self.drop(attempt)
         if isGone:
@@ -153,7 +153,7 @@ class Dial:
         if connecting is not None:
             if getattr(protocol, "transport", None) is None:
                 connecting.cancel()
-            else:  # this may be its connectionMade, when Twisted's endpoints cannot be cancelled
+            else:  # we may be within its connectionMade, where Twisted's endpoints cannot be cancelled
                 self._rules.clock.callLater(0, connecting.cancel)
         abandon(protocol)
 
@@ -172,7 +172,7 @@ class Dial:
         candidate.record.picked += 1
         rules.tell(BackendPicked, self._client, candidate.id, candidate.target, self._count, candidate.passedOver)
         if attempt not in self._attempts:
-            return attempt  # somebody who was told has taken the target out of the set
+            return attempt  # an observer has taken the target out of the set
         connecting = maybeDeferred(candidate.backend.connect, attempt)
         if attempt.state is _OVER:
             connecting.cancel()
@@ -204,7 +204,7 @@ class Dial:
         self.advance()
 
     def _nobodyToPick(self) -> None:
-        """Somebody may have room later, or an attempt is still under way; else this is the end."""
+        """Wait if a target may have room later, or an attempt is still under way; else fail."""
         if self._rules.manners.remain(self.tried, self._attempts, isFree=False):
             self._isWaiting = True
             self._rules.room.wait(self)
@@ -214,7 +214,7 @@ class Dial:
 
     def _connected(self, protocol: IProtocol, attempt: Attempt) -> None:
         if attempt.state is not _CLAIMED:
-            abandon(protocol)  # by an endpoint that cannot be cancelled
+            abandon(protocol)  # made by an endpoint that could not be cancelled
             return
         candidate = attempt.candidate
         if self._untold:
@@ -224,7 +224,7 @@ class Dial:
             candidate.record.isSuspect = False
             self._rules.tell(BackendRecovered, self._client, candidate.id, candidate.target)
         if attempt.state is not _CLAIMED:
-            return  # dropped: somebody who was told has taken the target out of the set, or cancelled
+            return  # dropped: an observer has taken the target out of the set, or cancelled the dial
         self._over(attempt)
         self._finish()
         seconds = self._rules.clock.seconds() - self._started
@@ -243,7 +243,7 @@ class Dial:
         candidate = attempt.candidate
         record = candidate.record
         isEvidence = kind is not DialFailure.LOCAL
-        if kind in SILENT:  # one packet may be lost where others come through
+        if kind in SILENT:  # where other attempts come through meanwhile, a packet may have been lost
             isEvidence = record.reached == attempt.reachedBefore
         if isEvidence:
             record.isSuspect = True
@@ -253,14 +253,14 @@ class Dial:
         self._untold.append((candidate, kind, why, seconds, isEvidence))
 
     def _tellFailures(self) -> None:
-        """Observers may change the set, and so this dial: they are told between two of its steps."""
+        """Observers may change the set, and with it this dial, so they are told between two of its steps."""
         untold, self._untold = self._untold, []
         for candidate, kind, why, seconds, isEvidence in untold:
             self._rules.tell(DialFailed, self._client, candidate.id, candidate.target, kind, why, seconds, isEvidence)
 
     def _over(self, attempt: Attempt) -> None:
         attempt.state = _OVER
-        # Twisted's connector keeps the attempt, its factory, until Python looks for cycles.
+        # Twisted's connector holds the attempt, which is its factory, until Python collects cycles.
         attempt.protocol = attempt.connecting = attempt.dial = None
         del self._attempts[attempt]
         self._rules.registry.removeAttempt(attempt)

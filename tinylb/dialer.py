@@ -18,9 +18,9 @@ from tinylb.selection import Selection
 class Dialer:
     """
     Tries the backends of the current set, each target once, until one connects or the time is over.
-    An attempt that fails starts the next at once. One that has not succeeded after the attempt delay
-    has the next started beside it, as RFC 8305 (Happy Eyeballs) does for the addresses of one host;
-    the first to connect wins, and the others are cancelled before they see a byte.
+    When an attempt fails, the next one starts at once. When it has not succeeded after the attempt delay,
+    the next one starts beside it, as in RFC 8305 (Happy Eyeballs) for the addresses of one host; the
+    first to connect wins, and the others are cancelled before they see a byte.
 
     @param clock: monotonic.
     @param timeout: seconds that one client may wait in all.
@@ -55,10 +55,10 @@ class Dialer:
 
     def prepare(self, factory: IProtocolFactory, client: IAddress | None, seeker: Seeker, waited: float = 0.0) -> Dial:
         """
-        A dial that begins when it is started.
+        A dial, which the caller has to start.
 
         @param factory: builds one protocol, for the connection that won.
-        @param client: for whom; passed on to observers.
+        @param client: the client's address, passed on to observers.
         @param seeker: is told how it ended.
         @param waited: seconds that the client has waited before.
         """
@@ -66,7 +66,7 @@ class Dialer:
 
     def dial(self, factory: IProtocolFactory, client: IAddress | None = None) -> Deferred[Connected]:
         """
-        Find a backend, for the same; see L{prepare}.
+        Find a backend; for the parameters see L{prepare}.
 
         @return: a L{Deferred} that fires with L{Connected} or fails with a
             L{DialError <tinylb.failures.DialError>}. Cancelling it cancels every attempt.
@@ -87,5 +87,5 @@ class _Firing:
         self._result.callback(connected)
 
     def notFound(self, error: Exception) -> None:
-        if not self._result.called:  # nobody who was told of a failure has cancelled it
+        if not self._result.called:  # an observer that was told of a failure may have cancelled it
             self._result.errback(error)

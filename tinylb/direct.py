@@ -1,6 +1,7 @@
 """
-The short way to a connection: one connect(2), in the poller that will relay it, and a transport with no more than a
-pair needs. Twisted's way has a connector, a wrapping factory, a second connect(2) and the reactor to register with.
+A TCP client endpoint that costs less than Twisted's: one connect(2), watched by the poller that will relay the
+connection, and a transport with no more than a pair needs. Twisted's has a connector, a wrapping factory, a second
+connect(2) and a transport that is registered with the reactor.
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ class DirectEndpoint(TCP4ClientEndpoint):
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             number = sock.connect_ex(self._name or self._scoped())
-        except Exception as error:  # of what is no address
+        except Exception as error:  # raised for what is no address
             connecting.fail(error)
         else:
             if number not in (0, errno.EINPROGRESS):
@@ -89,7 +90,7 @@ class DirectEndpoint(TCP4ClientEndpoint):
         return connecting.result
 
     def _scoped(self) -> tuple[Any, ...]:
-        """The scope's number is looked up each time: an interface may go and come back as another."""
+        """The address with the number of its scope, looked up each time: an interface may come back with another."""
         flags = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
         return socket.getaddrinfo(self._host, self._port, self._family, socket.SOCK_STREAM, 0, flags)[0][4]
 
@@ -172,8 +173,8 @@ class _Connecting:
 
 def _isOwnPeer(sock: socket.SocketType, port: int) -> bool:
     """
-    Where nobody listens at a port of this machine, the kernel may choose that very port for us, and connect the socket
-    to itself.
+    Whether a socket is connected to itself: where nothing listens on a port of this machine, the kernel may choose that
+    very port for our side.
     """
     name = sock.getsockname()
     return bool(name[1] == port and name == sock.getpeername())

@@ -1,4 +1,4 @@
-"""Why TLS has failed, in words."""
+"""Words for the errors of TLS."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _WORDS = {
 
 
 class Distrusted(Exception):
-    """The peer's certificate is not believed; the message says why."""
+    """The peer's certificate is not trusted; the message says why."""
 
     @classmethod
     def byCode(cls, code: int, depth: int) -> Distrusted:
         """
-        @param code: OpenSSL's.
+        @param code: OpenSSL's number of the verification error.
         @param depth: of the certificate in its chain; 0 is the peer's own.
         """
         words = _WORDS.get(code, f"the certificate is not valid (X.509 error {code})")
@@ -40,7 +40,7 @@ def tlsWording(error: BaseException | None) -> str | None:
 
 
 def reasonOf(error: BaseException | None) -> str | None:
-    """OpenSSL's errors are lists of triples, of which the last says something; L{None} for any other."""
+    """The reason in an error of OpenSSL's, a list of triples of which the last one tells; L{None} for other errors."""
     if error is not None and error.args and isinstance(error.args[0], list) and error.args[0]:
         return str(error.args[0][-1][-1])
     return None

@@ -1,4 +1,4 @@
-"""How a balancer comes to its end: what is under way may finish for a while, and the rest is ended."""
+"""Drains a balancer that stops: what is under way may finish for a while, and the rest is ended."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from tinylb.registry import Registry
 from tinylb.wording import counted
 
 LOOK = 0.01
-"""Seconds between two looks whether a client still waits for a backend. Nobody else wants to know, so nobody tells."""
+"""Seconds between two looks at whether a client still waits for a backend. Nothing else needs to know: it is polled."""
 
 
 class Drain:
     """
-    One end of a balancer that refuses clients already.
+    One drain of a balancer, which refuses clients already.
 
     @param clock: monotonic.
-    @param registry: what is open.
+    @param registry: the open pairs.
     @param waiting: the clients that have no backend yet.
-    @param seconds: how long what is open may take.
-    @param grace: how much of that those who wait for a backend may.
+    @param seconds: how long open pairs may take to finish.
+    @param grace: how much of that time waiting clients may take to get a backend.
     """
 
     _log = Logger()
@@ -53,7 +53,7 @@ class Drain:
         return self._nobodyWaits.addCallback(lambda _: self._registry.whenEmpty())
 
     def cancel(self) -> None:
-        """Leave what is still there alone. The L{Deferred} fires when nothing is left all the same."""
+        """Leave alone what is still open. The L{Deferred} still fires when nothing is left."""
         for call in (self._deadline, self._looking):
             if call is not None and call.active():
                 call.cancel()
@@ -76,7 +76,7 @@ class Drain:
             self._nobodyWaits.callback(None)
 
     def _abortAll(self) -> None:
-        self._refuseWaiting()  # the grace may end an instant later, and nobody would end what opens in between
+        self._refuseWaiting()  # the grace may end an instant later, and nothing would end a pair that opens in between
         ended = sum(self._registry.abortPairs(record.target, CloseReason.STOPPING) for record in self._registry)
         if ended and self._seconds:
             self._log.info(

@@ -1,4 +1,4 @@
-"""The balancer as a client endpoint: for Twisted programs that connect, with no socket in between."""
+"""The balancer as a client endpoint, for Twisted programs that connect to the backends with no proxy between."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ class BalancedEndpoint:
 
     Times are seconds.
 
-    @param reactor: as the backends use it.
+    @param reactor: the one that the backends use.
     @param provider: an L{IProvider}.
     @param policy: picks the next backend, an L{IPolicy}.
     @param dialTimeout: how long one L{connect} may take in all.
     @param attemptDelay: how long to wait for one backend before trying the next beside it.
     @param onDown: what becomes of the open connections of a dead target: C{"abort"}, or C{"keep"}.
-    @param random: gives numbers in [0, 1); where the policy begins.
+    @param random: gives numbers in [0, 1); it decides where the policy begins.
     @param clock: monotonic; by default the one that goes with the reactor.
     @ivar observers: a list of L{IObserver <tinylb.interfaces.IObserver>}; the log is one of them.
     @ivar clock: the clock.
@@ -74,7 +74,7 @@ class BalancedEndpoint:
 
     @property
     def backends(self) -> BackendSet:
-        """The set that was last followed; empty before there was one."""
+        """The last set that the provider published; empty before the first."""
         return self._pool.selection.backends
 
     def __repr__(self) -> str:
@@ -82,7 +82,7 @@ class BalancedEndpoint:
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
         """
-        Connect to a backend. Before the first set this waits for it.
+        Connect to a backend. While there has been no set, this waits for the first one.
 
         @return: a L{Deferred} that fires with the factory's protocol, connected; or fails with a
             L{DialError <tinylb.failures.DialError>}, or with L{NoProtocol <twisted.internet.error.NoProtocol>} when the
@@ -119,7 +119,7 @@ class BalancedEndpoint:
     def describe(self) -> dict[str, Any]:
         """
         What is known, as plain data: as L{LoadBalancerService.describe <tinylb.LoadBalancerService.describe>}, but
-        bytes are not counted. C{dialing} is how many connections are wanted.
+        bytes are not counted. C{dialing} is how many calls of L{connect} wait for their connection.
         """
         described = self._pool.describe()
         for backend in described["backends"]:
@@ -141,7 +141,7 @@ class BalancedEndpoint:
         connecting.notFound(DialTimeout((f"no backends are known yet{(trouble and ': ' + trouble) or ''}",), 0))
 
     def _over(self, connecting: Connecting) -> None:
-        """Nothing is followed for nobody."""
+        """When no connection is wanted or open any more, stop following the provider."""
         del self._connecting[connecting]
         if not self._connecting:
             self._isFollowing = False

@@ -1,4 +1,4 @@
-"""Balanced endpoints as text: C{tinylb:file=b.json}, for whoever calls C{clientFromString}."""
+"""Balanced endpoints as strings: C{tinylb:file=b.json}, for Twisted's C{clientFromString}."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _KNOWN = (*_SOURCES, "service", "backends", "state", "policy", *_NUMBERS, "onDow
 
 def parseBalanced(reactor: Any, /, *words: str, **given: str) -> BalancedEndpoint:
     """
-    An endpoint of what follows on C{tinylb:}, all of it C{NAME=VALUE}; a colon in a value is written C{\\:}.
+    Make an endpoint of what follows C{tinylb:}, all of it C{NAME=VALUE}; a colon in a value is written C{\\:}.
 
     One source: C{file}, C{dns} (C{HOST\\:PORT}), C{srv} or C{kubernetes} (and C{service}). Beside it, or alone,
     C{backends} (C{[ID\\=]HOST\\:PORT}, with commas between them); beside it C{state}. They mean what the program's

@@ -27,12 +27,12 @@ class EndState(Enum):
     """What can still come from an end's peer."""
 
     OPEN = "open"
-    FINISHED = "finished"  # it has said all, and may still listen
+    FINISHED = "finished"  # the peer has sent its FIN, and may still read
     LOST = "lost"
 
 
 class Owner(StaticProtocol):
-    """Whoever an end belongs to now: who waits with a client for its backend, then the stream relay."""
+    """What an end reports to: at first an introduction, an arrival or a backlog, then the stream relay."""
 
     def connected(self, end: End) -> None: ...
 
@@ -47,8 +47,8 @@ class Owner(StaticProtocol):
 
 class Transport(StaticProtocol):
     """
-    What an end needs of its transport; Twisted's stream transports have it all, TCP, UNIX and TLS. A L{SocketTransport}
-    can only be closed, until it is completed or its socket is taken.
+    What an end needs of its transport. Twisted's stream transports (TCP, UNIX and TLS) have all of it. A
+    L{SocketTransport} can only be closed, until it is completed or its socket is taken.
     """
 
     def write(self, data: bytes) -> None: ...
@@ -117,7 +117,7 @@ class End(Protocol):
             self.owner.finished(self)
 
     def writeConnectionLost(self) -> None:
-        """Our FIN is sent. It was ordered; nothing follows from it."""
+        """Our FIN was sent, as the owner asked. There is nothing to do."""
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """See L{Protocol.connectionLost}."""
@@ -139,13 +139,13 @@ class End(Protocol):
         self.transport.resumeProducing()
 
     def stopProducing(self) -> None:
-        """The other connection is lost, which is the owner's business."""
+        """The other connection is lost. The owner deals with that."""
 
     def prepare(self, poller: Poller | None) -> None:
         """
-        Make a connection of Twisted's fit for being relayed.
+        Prepare a connection that has one of Twisted's transports for being relayed.
 
-        @param poller: tells of a reset also while nothing is read.
+        @param poller: reports a reset even while nothing is read.
         """
         if self._socket is not None:
             sendAtOnce(self._socket)
@@ -153,7 +153,7 @@ class End(Protocol):
 
     def ready(self, events: int) -> None:
         """See L{Pollable <tinylb.poller.Pollable>}."""
-        # A transport that reads finds out by itself, after what came before the reset.
+        # A transport that reads sees the reset by itself, after the data that came before it.
         if events & FAILED and (self.paused or self.state is EndState.FINISHED):
             self.owner.broken(self)
 
@@ -179,12 +179,12 @@ class End(Protocol):
 
     @property
     def early(self) -> bytes:
-        """What has come and is being kept: before L{take}, for whoever does that."""
+        """The bytes that have come and are kept. The caller of L{take} reads them before."""
         owner = self.owner
         return owner.data if isinstance(owner, Backlog) else b""
 
     def take(self) -> Taken:
-        """Take the socket over. The end has no connection any more, and is told nothing."""
+        """Take the socket over. From then on the end has no connection, and is told nothing."""
         transport = self.transport
         if isinstance(transport, SocketTransport):
             taken = transport.take()
@@ -197,7 +197,7 @@ class End(Protocol):
         return taken
 
     def complete(self, reactor: IReactorFDSet) -> None:
-        """See to it that the transport can move bytes."""
+        """Make sure that the transport can move bytes: replace a L{SocketTransport} by a complete one."""
         if isinstance(self.transport, SocketTransport):
             self._socket = self.transport.getHandle()
             poller, self.transport = self.transport.poller, self.transport.complete(reactor)
@@ -205,7 +205,7 @@ class End(Protocol):
             self._watch(poller)
 
     def handOver(self, owner: Owner) -> None:
-        """Belong to somebody else, who is told all that was kept for him."""
+        """Change the owner. The new one is told everything that was kept."""
         former, self.owner = self.owner, owner
         if isinstance(former, Backlog):
             former.tell(self, owner)
@@ -223,17 +223,17 @@ class End(Protocol):
 
     def _hasFailed(self) -> bool:
         """
-        Twisted takes a reset for a FIN when the transport waited only to write, and was told to read
-        again by somebody else in the same turn. A socket knows better.
+        Whether the connection was reset. Twisted takes a reset for a FIN when the transport waited only
+        to write, and was told to read again in the same turn; the socket's error tells them apart.
         """
         return self._socket is not None and self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != 0
 
 
 class Nobody:
-    """The owner of an end whose story is over."""
+    """The owner of an end that is no longer in use. It ignores everything."""
 
     def connected(self, end: End) -> None:
-        """It was, once."""
+        """Too late."""
 
     def received(self, end: End, data: bytes) -> None:
         """Too late."""
@@ -252,37 +252,37 @@ NOBODY = Nobody()
 
 
 class Backlog:
-    """Keeps what happens to an end until it is relayed."""
+    """An owner that keeps what happens to an end until it is relayed."""
 
     _data: tuple[bytes, ...] = ()
     _lost: Failure | None = None
 
     @property
     def data(self) -> bytes:
-        """What has come."""
+        """The bytes that have come."""
         return b"".join(self._data)
 
     def connected(self, end: End) -> None:
         """The connection is there."""
 
     def received(self, end: End, data: bytes) -> None:
-        """Keep it, and no more of it than is on its way already."""
+        """Keep the bytes, and stop reading: no more come than are on their way already."""
         self._data += (data,)
         end.pauseProducing()
 
     def finished(self, end: End) -> None:
-        """The end remembers it."""
+        """Nothing to do: the end's state remembers it."""
 
     def broken(self, end: End) -> None:
-        """The connection is of no use any more."""
+        """The connection was reset: abort it."""
         end.transport.abortConnection()
 
     def lost(self, end: End, reason: Failure) -> None:
-        """The connection is gone before its time."""
+        """The connection is lost before it is relayed: remember why."""
         self._lost = reason
 
     def tell(self, end: End, owner: Owner) -> None:
-        """Tell an owner all that it has missed."""
+        """Tell a new owner everything that it has missed."""
         for data in self._data:
             owner.received(end, data)
         if end.state is EndState.FINISHED:
@@ -294,10 +294,10 @@ class Backlog:
 @implementer(ISocketFactory)
 class BackendEnds:
     """
-    The factory of the ends at backends' connections.
+    The factory of the ends of connections to backends.
 
     @ivar takesSockets: whether the ends will be taken over, so that their transports need not move bytes.
-    @ivar greets: whether their relay says to the backend whose connection it is; see L{tinylb.proxyprotocol.header}.
+    @ivar greets: whether the relay sends the PROXY header that the backend wants; see L{tinylb.proxyprotocol.header}.
     """
 
     greets = True

@@ -1,4 +1,4 @@
-"""Where clients come in."""
+"""The factory that receives the clients of one listener."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Entrance(Factory):
     Receives the clients of one listener.
 
     @param proxyProtocol: whether each of them begins with a header of the PROXY protocol.
-    @ivar listener: its address, as clients' events name it; L{None} where nobody has said.
+    @ivar listener: the listener's address, as its clients' events name it; L{None} where it was not set.
     """
 
     noisy = False
@@ -38,10 +38,10 @@ class Entrance(Factory):
 
     def accept(self, port: IListeningPort) -> Acceptor | None:
         """
-        Accept for a port that was listened on with this factory, at less cost than the port does. Closing it is still
-        the caller's; it stops the acceptor before. Not for a subclass that wraps the protocols which L{buildProtocol}
-        gives: theirs are not complete transports.
+        Accept in place of a port that listens with this factory, at less cost than the port does. The caller still
+        closes the port, and stops the acceptor before that. Not for a subclass that wraps the protocols which
+        L{buildProtocol} gives: they do not get complete transports.
 
-        @return: L{None} when the port goes on by itself, as one with TLS.
+        @return: L{None} when the port goes on accepting by itself, such as one with TLS.
         """
         return self._reception.rules.engines.accept(port, self)

@@ -1,4 +1,4 @@
-"""What happened, as small frozen classes, and the closed enumerations that they speak with."""
+"""The events that observers are told of, as small frozen classes, and the enumerations that they use."""
 
 from __future__ import annotations
 
@@ -54,22 +54,22 @@ class DialFailure(Enum):
 
 
 SILENT = frozenset((DialFailure.OVERTAKEN, DialFailure.TIMEOUT))
-"""Those without an answer."""
+"""The failures in which the target gave no answer."""
 
 
 @dataclass(frozen=True)
 class BackendsReplaced:
     """
-    Another set is current.
+    Another backend set is current.
 
     @ivar revision: counts the distinct sets, from 1.
     @ivar backends: id and target of each, in order.
     @ivar added: id and target of those whose id is new.
     @ivar removed: id and former target of those whose id is gone.
-    @ivar moved: id, former and new target of those that stayed with another target.
+    @ivar moved: id, former and new target of those whose id stayed and whose target is another.
     @ivar standby: the ids of those that only stand by.
-    @ivar draining: the ids of those that the provider wants to get no new connections.
-    @ivar changed: id and what is new of those that stayed at their target, and are used otherwise there.
+    @ivar draining: the ids of those to which the provider wants no new connections.
+    @ivar changed: of those that stayed at their target but are used differently there, the id and what is different.
     """
 
     revision: int
@@ -101,7 +101,7 @@ class VerdictChanged:
 
     @ivar why: on what evidence.
     @ivar pairs: how many connections were ended for it.
-    @ivar former: the verdict before; the same one, where the reason alone is another.
+    @ivar former: the verdict before; equal to C{verdict} where that has not changed.
     @ivar backends: the ids that lead to the target.
     @ivar ready: how many backends are ready now.
     @ivar kept: how many of its connections stay open.
@@ -125,8 +125,8 @@ class BackendPicked:
     An attempt to connect began.
 
     @ivar attempt: 1 for a client's first attempt.
-    @ivar passedOver: id of each backend that is preferred less at present, and why. Those that are preferred to the
-        one picked have been tried for this client, or are being tried for another.
+    @ivar passedOver: id of each backend that is less preferred at present, and why. Backends that are preferred to the
+        one picked are not listed: they have been tried for this client, or are being tried for another.
     """
 
     client: IAddress | None
@@ -141,8 +141,8 @@ class DialFailed:
     """
     An attempt to connect failed.
 
-    @ivar kind: whose fault, and which.
-    @ivar why: the same for people.
+    @ivar kind: which kind of failure it is, and so whose fault.
+    @ivar why: the failure in words.
     @ivar seconds: how long the attempt took.
     @ivar isEvidence: whether it speaks against the backend. A local error does not, nor does an attempt that got no
         answer while others did.
@@ -174,7 +174,7 @@ class ClientUnserved:
     @ivar causes: one text for each attempt that failed, or why there was none.
     @ivar attempts: how many there were.
     @ivar seconds: how long the client had waited.
-    @ivar listener: the address that it came in by, where that is one of the service's.
+    @ivar listener: the address of the listener that it came in by, where that is one of the service's.
     """
 
     client: IAddress | None

@@ -1,4 +1,4 @@
-"""What can be said of attempts, and of whole dials, that fail."""
+"""The errors of dials that fail, and the words for failed attempts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tinylb.events import CloseReason, DialFailure
 
 class DialError(ConnectError):
     """
-    No backend could be had. It is one of Twisted's C{ConnectError}s, as whoever connects by an endpoint expects.
+    The dial found no backend. It is one of Twisted's C{ConnectError}s, as callers of an endpoint expect.
 
     @ivar reason: the close reason of the client.
     @ivar causes: one text for each attempt that failed, or why there was none.
@@ -41,7 +41,7 @@ class DialError(ConnectError):
 
 
 class NoBackends(DialError):
-    """The set has nobody who takes new connections."""
+    """The set has no backend that takes new connections."""
 
     reason = CloseReason.NO_BACKENDS
 
@@ -57,7 +57,7 @@ class DialTimeout(DialError, TimeoutError):
 
 
 class DialCancelled(DialError):
-    """Whoever asked for the dial cancelled it."""
+    """The dial was cancelled by its caller."""
 
 
 # Out of descriptors, memory, buffers or ports: whatever the backend does, no attempt would succeed.

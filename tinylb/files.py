@@ -1,4 +1,4 @@
-"""Reading a small file that somebody else may change."""
+"""Reads small files that others may change."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ Stamp = tuple[int, ...] | None
 
 
 class Unreadable(Exception):
-    """The message says why, and not which file."""
+    """A file cannot be read. The message says why, and not which file."""
 
 
 class Missing(Unreadable):
-    """There is none."""
+    """There is no such file."""
 
 
 def contentOf(path: str) -> bytes:
     """
-    What is in a file. Nobody is waited for, as a pipe would.
+    The content of a file. Opening it never blocks, as opening a pipe otherwise would.
 
     @raise Unreadable: when it cannot be read, is no regular file, or is far too large.
     """
@@ -43,7 +43,7 @@ def contentOf(path: str) -> bytes:
 
 
 def stampOf(path: str) -> Stamp:
-    """Another one when the file has changed; L{None} where there is none."""
+    """A value that is another one when the file has changed; L{None} where there is no file."""
     try:
         status = os.stat(path)
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""What is known of the health of targets, who found it out, and what counts when they differ."""
+"""What each source has found out about the health of targets, and which finding counts when they differ."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class Finding:
     """
     What is known of a target's health, and why.
 
-    @ivar isDue: of a resting target, whether its rest is over: it has its turn again, for one client at a time.
-    @ivar isSparing: of a dead target, that its open connections had better stay for now: nobody else is known to serve.
-    @ivar since: when the verdict was first this one; ISO 8601, UTC.
+    @ivar isDue: for a resting target: its rest is over, and it has its turns again, for one client at a time.
+    @ivar isSparing: for a dead target: its open connections stay for now, as no other target is known to serve.
+    @ivar since: since when the verdict has been this one; ISO 8601, UTC.
     """
 
     verdict: Verdict = Verdict.READY
@@ -34,13 +34,13 @@ class Finding:
 
 
 UNKNOWN = Finding()
-"""Who nothing is known of is expected to serve."""
+"""A target of which nothing is known is expected to serve."""
 
 
 class Findings:
     """
-    By target, what each source has found: the dials, the checks, the application itself. The worst of it counts; a
-    backend that answers checks may refuse clients, or the other way round.
+    What each source (dials, checks, the application) has found, by target. The worst finding counts: a backend that
+    answers checks may refuse clients, or the other way round.
     """
 
     def __init__(self) -> None:
@@ -48,33 +48,33 @@ class Findings:
         self._counts: dict[str, Finding] = {}
 
     def of(self, target: str) -> Finding:
-        """What counts."""
+        """The finding that counts for a target."""
         return self._counts.get(target, UNKNOWN)
 
     def set(self, target: str, by: str, finding: Finding) -> bool:
         """
-        A source has found something out, instead of what it said before.
+        Take what a source has found, in place of what it said before.
 
-        @return: whether something else counts now.
+        @return: whether the finding that counts has changed.
         """
         former = self.of(target)
         said = self._said.setdefault(target, {})
         said.pop(by, None)
         said[by] = finding
-        # Of several that are as bad, the latest.
+        # Of several findings that are equally bad, the latest counts.
         worst = max(reversed(said.values()), key=lambda each: (_PREFERENCE[each.verdict], not each.isDue))
         since = former.since if former.verdict is worst.verdict else None
         self._counts[target] = replace(worst, since=since or timestamp())
         return worst != former
 
     def forget(self, targets: Iterable[str]) -> None:
-        """They are gone; if they come back, they are like new."""
+        """Forget targets that are gone. If they come back, nothing is known of them."""
         for target in targets:
             self._said.pop(target, None)
             self._counts.pop(target, None)
 
     def dead(self) -> frozenset[str]:
-        """The targets that are dead, and not to be spared."""
+        """The targets that are dead, and whose connections are not to be spared."""
         return frozenset(
             target for target, found in self._counts.items() if found.verdict is Verdict.DEAD and not found.isSparing
         )

@@ -21,8 +21,8 @@ LONGEST_BACKOFF = 30.0
 
 class Follower:
     """
-    A provider that fails takes nothing away: the last set stays, the error is logged once and shown,
-    and the provider is asked again, after 1 s at first and 30 s at the most.
+    When the provider fails the last set stays, the error is logged once and shown by L{describe}, and
+    the provider is asked again, after 1 s at first and 30 s at the most.
 
     @param take: is given each set.
     @param random: gives numbers in [0, 1), for jitter.
@@ -50,7 +50,7 @@ class Follower:
         self._taken: BackendSet | None = None
 
     def start(self) -> None:
-        """Watch. A set that is there already has been taken when this returns."""
+        """Watch. A set that is available already has been taken when this returns."""
         self._run = run = object()
         self._getNext(run)
 
@@ -65,7 +65,7 @@ class Follower:
             watcher.close()
 
     def refresh(self) -> None:
-        """Whoever is followed is to look again; one that has failed is asked again now."""
+        """Make the provider look again, if it can; one that has failed is asked again now."""
         run, retry = self._run, self._retry
         if run is None:
             return
@@ -76,7 +76,7 @@ class Follower:
             self._getNext(run)
 
     def describe(self) -> dict[str, str | None]:
-        """C{source}, C{error} and C{changed}, see L{IDescribed.describe}; the provider's own, if it tells."""
+        """C{source}, C{error} and C{changed}, see L{IDescribed.describe}; the provider's own if it describes itself."""
         known = {"source": type(self._provider).__name__, "error": self._error, "changed": self._changed}
         if IDescribed.providedBy(self._provider):
             told = self._provider.describe()
@@ -101,7 +101,7 @@ class Follower:
             self._changed = timestamp()
         self._taken = backends
         self._take(backends)
-        if run is not self._run:  # whoever took it has stopped this, and may have started it again
+        if run is not self._run:  # C{take} has stopped this follower, and may have started it again
             return
         self._backoff = 1.0
         if self._error is not None:

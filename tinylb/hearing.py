@@ -1,4 +1,4 @@
-"""When a TCP peer was last heard, as Linux knows it: an acknowledgement is enough, of a probe or of data."""
+"""When a TCP peer was last heard from, as Linux knows it: an acknowledgement of a probe or of data is enough."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from tinylb.sockets import PROBES
 
-# struct tcp_info of linux/tcp.h, so far as it is needed: the third and fourth byte are the counts of retransmissions
-# and probes without an answer; of the numbers, the fifth is how many segments are not acknowledged, and the twelfth and
-# thirteenth are how many milliseconds ago data, and an acknowledgement, came in.
+# The part of struct tcp_info of linux/tcp.h that is needed: the third and fourth byte count retransmissions and probes
+# without an answer; of the numbers, the fifth is how many segments are not acknowledged, and the twelfth and thirteenth
+# are how many milliseconds ago data, and an acknowledgement, came in.
 _INFO = struct.Struct("=xxBB4x16xI24xII")
 _TCP_INFO = getattr(socket, "TCP_INFO", None)
 
@@ -21,7 +21,7 @@ class Hearing(NamedTuple):
 
     @ivar silence: seconds since anything came from it.
     @ivar isMute: whether it has been asked several times in a row, by probes or by sending again what it did not
-        acknowledge, and has not answered. One that does not read acknowledges probes of its window, and is not mute.
+        acknowledge, and has not answered. A peer that does not read still acknowledges window probes: it is not mute.
     """
 
     silence: float

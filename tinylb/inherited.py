@@ -25,9 +25,9 @@ class WrongSocket(Exception):
 
 def inherited(endpoint: IStreamServerEndpoint) -> IStreamServerEndpoint:
     """
-    @param endpoint: any.
-    @return: the same; or, in place of one that adopts a socket, such as Twisted has for C{systemd:}, one that leaves
-        the socket as it found it.
+    @param endpoint: any server endpoint.
+    @return: the same; or, in place of one that adopts a socket, such as Twisted's for C{systemd:}, an endpoint that
+        leaves the socket as it found it.
     """
     if type(endpoint) is AdoptedStreamServerEndpoint:
         return InheritedEndpoint(endpoint.reactor, endpoint.fileno, endpoint.addressFamily)
@@ -37,15 +37,15 @@ def inherited(endpoint: IStreamServerEndpoint) -> IStreamServerEndpoint:
 @implementer(IStreamServerEndpoint)
 class InheritedEndpoint:
     """
-    Listens on a socket that outlives this process. Twisted's own endpoint takes whatever it is given, also what nobody
-    can be accepted from. It takes the file of a UNIX socket for its own: it lets everybody write to it, which fails for
-    all but its owner; cuts the queue to 50, which the clients of a restart wait in; and in the end removes the file,
-    and shuts the socket down for those who come after.
+    Listens on a socket that outlives this process. Twisted's own endpoint takes any descriptor, even one that no
+    connection can be accepted from. It treats the file of a UNIX socket as its own: it makes the file writable for
+    everybody, which fails for all but its owner; cuts the queue, in which clients wait during a restart, to 50;
+    and in the end removes the file, and shuts the socket down for the processes that come after.
 
     @param reactor: a real one.
-    @param descriptor: of the listening socket. It is closed by L{listen}, which makes its own; what is no such socket
-        is left alone, as it may be somebody else's.
-    @param family: of C{socket.AF_}.
+    @param descriptor: of the listening socket. L{listen} duplicates and closes it; a descriptor that is not such a
+        socket is left alone, as it may belong to something else.
+    @param family: one of C{socket.AF_}.
     """
 
     def __init__(self, reactor: Any, descriptor: int, family: int) -> None:
@@ -76,8 +76,8 @@ class InheritedEndpoint:
     def _adopt(self, descriptor: int, factory: IProtocolFactory) -> Any:
         if self._family != socket.AF_UNIX:
             return self._reactor.adoptStreamPort(descriptor, self._family, factory)
-        # There is no public way. What Twisted does with a file it leaves undone with a name that begins as one in the
-        # abstract namespace does.
+        # There is no public way. Twisted leaves the socket's file alone where its name begins with a NUL, as names in
+        # the abstract namespace do.
         port = unix.Port._fromListeningDescriptor(self._reactor, descriptor, factory)
         path, port._bindPath = port._bindPath, b"\0" + port._bindPath
         port.backlog = WAITING_ROOM
@@ -89,7 +89,7 @@ class InheritedEndpoint:
 
 
 def _mistake(descriptor: int, family: int) -> str | None:
-    """What a descriptor is if it is not what can be listened on: a stream socket of this family that listens."""
+    """What a descriptor is instead of a listening stream socket of this family; L{None} if it is one."""
     expected = "expected: a STREAM socket that listens"
     try:
         sock = socket.socket(fileno=descriptor)

@@ -1,4 +1,4 @@
-"""Where tinylb meets Twisted and its user: the interfaces that may be implemented elsewhere."""
+"""The interfaces that applications may implement: backends, providers, policies, health checks, observers."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ class INamed(IBackend):
 
 class IStandby(IBackend):
     """
-    Marks a backend that stands by for those of a source. Optional. Where a target was a source's and now only stands
-    by, it has left: its connections end, as if it had left the set.
+    Marks a backend that only stands by for a source's backends. Optional. When the source no longer names a target, and
+    only a standby backend has it, its connections end as if it had left the set.
     """
 
 
 class IProxyProtocol(IBackend):
-    """A backend that may want to hear for whom a connection is made, by the PROXY protocol. Optional."""
+    """A backend that may want to be told, by the PROXY protocol, which client a connection is for. Optional."""
 
     proxyProtocol: str | None = Attribute(
         """C{"v1"} or C{"v2"}: each connection begins with such a header. L{None}: it does not. It is read once."""
@@ -99,29 +99,29 @@ class IDescribed(Interface):
 
 
 class IExpecting(IProvider):
-    """A provider that may doubt its source when that says that there is nobody. Optional."""
+    """A provider that may doubt its source when the source names no backends. Optional."""
 
     def expect(backends: BackendSet) -> None:
         """
-        @param backends: who was there when the source was last heard, before this provider existed. While one of them
-            answers, a source that names nobody is not believed.
+        @param backends: what the source named when it was last heard, before this provider existed. While one of them
+            answers, a source that names no backends is not believed.
         """
 
 
 class IRefreshable(Interface):
-    """Somebody who follows what is elsewhere, and can be told to look again. Optional for providers and services."""
+    """Something that follows an outside source and can be told to look again. Optional for providers and services."""
 
     def refresh() -> None:
-        """Look again now, though nothing says that there is news. Nothing is undone meanwhile."""
+        """Look again now, without waiting for a sign of change. What is known stays in force meanwhile."""
 
 
 class IProbe(Interface):
-    """Finds out whether backends can be reached: how providers, and layers of them, hear of health."""
+    """Finds out whether backends can be reached: this is how providers, and layers of them, learn of health."""
 
     def anyAnswers(backends: Iterable[IBackend]) -> Deferred[bool]:
         """
-        @return: a L{Deferred} that fires with whether one of the backends, at least, accepts connections; within
-            seconds, or some more where there are many. It never fails by itself, and may be cancelled.
+        @return: a L{Deferred} that fires with whether at least one of the backends accepts connections. That takes
+            seconds, and longer for many backends. It never fails by itself, and may be cancelled.
         """
 
 
@@ -149,8 +149,8 @@ class IPolicy(Interface):
 
     def pick(candidates: Sequence[ICandidate], state: Any) -> tuple[ICandidate, Any]:
         """
-        @param candidates: at least one, ordered by id. Not always the whole set: who was tried for
-            this client already, or cannot be used, is left out.
+        @param candidates: at least one, ordered by id. Not always the whole set: backends that were
+            tried for this client already, or cannot be used, are left out.
 
         @return: the choice, and the state for the next pick.
         """
@@ -164,15 +164,15 @@ class IHealthCheck(Interface):
         Ask once.
 
         @param endpoint: connects to the backend, in the way that clients' connections go.
-        @param target: the backend's.
+        @param target: the backend's target.
 
-        @return: a L{Deferred} that fires with the answer. If it fails, what that means depends on how far the endpoint
-            came: no connection is another matter than trouble with one. It is cancelled when it takes too long.
+        @return: a L{Deferred} that fires with the answer. If it fails, what that means depends on whether the endpoint
+            had made a connection. It is cancelled when it takes too long.
         """
 
 
 class IObserver(Interface):
-    """Somebody who is told what happened. An exception it raises is logged and reaches nobody."""
+    """An object that is told what happened. An exception that it raises is logged and goes no further."""
 
     def observe(event: Event) -> None:
         """
@@ -182,6 +182,6 @@ class IObserver(Interface):
 
 
 class ISelectiveObserver(IObserver):
-    """An observer that is told of some events only. Where nobody hears of an event, it costs nothing."""
+    """An observer that is told of some events only. An event that no observer is told of costs nothing."""
 
     kinds: Collection[type[Event]] = Attribute("""The classes of the events that it is told of. They do not change.""")

@@ -1,4 +1,4 @@
-"""Timers for what is nearly always over before: they are set only for those who are still there after a while."""
+"""Spares timers that are nearly always cancelled early: they are set only for things that have lasted for a while."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ class Lasting(Protocol):
     """Something that may last."""
 
     def arm(self) -> None:
-        """It does: see to its timers."""
+        """It lasts: set its timers."""
 
 
 class Late:
     """
-    Nobody is asked to arm later than the delay after he was added, many are earlier, and most are over before: it runs
-    for everybody at once.
+    Asks all things that were added to arm at once: none later than the delay after it was added, many earlier. Most
+    are over before.
 
     @param delay: seconds; no longer than the shortest timer that is set by C{arm}.
     """
@@ -32,13 +32,13 @@ class Late:
         self._call: IDelayedCall | None = None
 
     def add(self, thing: Lasting) -> None:
-        """It begins."""
+        """A thing begins."""
         self._young[thing] = None
         if self._call is None:
             self._call = self._clock.callLater(self._delay, self._ask)
 
     def remove(self, thing: Lasting) -> None:
-        """It is over, if it was not asked before."""
+        """A thing is over. Nothing happens if it was asked to arm already."""
         if thing in self._young:
             del self._young[thing]
             if not self._young and self._call is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import resource
 
-# For listeners, logs, timers, watches and second attempts: an eighth of what there is, within reason.
+# Descriptors for listeners, logs, timers, watches and second attempts: an eighth of the limit, within these bounds.
 LEAST_RESERVE = 32
 MOST_RESERVE = 1024
 
@@ -20,7 +20,7 @@ def raiseDescriptorLimit() -> int:
         try:
             resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
         except (OSError, ValueError):
-            return soft  # macOS refuses what its kernel cannot have
+            return soft  # macOS refuses a limit that its kernel does not support
     return hard
 
 
@@ -28,7 +28,7 @@ def clientsFor(descriptors: int, others: int = 0) -> int:
     """
     How many clients a limit carries: two descriptors a pair, and a reserve.
 
-    @param others: how many more somebody else may take.
+    @param others: how many descriptors are kept for other uses, beside the reserve.
     """
     reserve = min(MOST_RESERVE, max(LEAST_RESERVE, descriptors // 8)) + others
     return max(1, (descriptors - reserve) // 2)

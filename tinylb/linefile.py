@@ -1,4 +1,4 @@
-"""A file to which whole lines are appended, whatever becomes of it meanwhile."""
+"""Appends whole lines to a file, which may be moved, removed or not read meanwhile."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NOBODY_READS = "nobody reads from it"
 
 
 class NobodyReads(OSError):
-    """Nobody has opened a named pipe to read it; sooner or later somebody may."""
+    """A named pipe has no reader; sooner or later it may get one."""
 
     def __init__(self) -> None:
         super().__init__(errno.ENXIO, _NOBODY_READS)
@@ -40,8 +40,8 @@ class Unwritten(Exception):
 
 class LineFile:
     """
-    Its methods block. A file that was moved away, or removed, is made anew with the next lines; one that cannot be
-    made anew is written to where it was moved. A named pipe that nobody reads takes no lines.
+    Its methods block. A file that was moved away, or removed, is created anew with the next lines; where that fails,
+    they are written to the moved file. A named pipe that nobody reads takes no lines.
 
     @param path: of a regular file, a named pipe or a device; C{-} is standard output.
     @ivar path: an absolute one, or C{-}.
@@ -60,7 +60,7 @@ class LineFile:
 
     @property
     def isOpen(self) -> bool:
-        """Whether lines would go somewhere. A regular file that has been removed is nowhere."""
+        """Whether lines can be written and kept. Those in a regular file that has been removed are lost."""
         return self._fd >= 0 and not (self._isRegular and not os.fstat(self._fd).st_nlink)
 
     def reopen(self) -> None:
@@ -68,10 +68,10 @@ class LineFile:
         Open what has the name now.
 
         @raise NobodyReads: when it is a named pipe that nobody reads.
-        @raise OSError: when that is not possible. In either case what was open stays so.
+        @raise OSError: when that is not possible. In either case the file that was open stays open.
         """
         if self.path == STANDARD_OUTPUT:
-            if sys.__stdout__ is None:  # its number may be somebody else's by now
+            if sys.__stdout__ is None:  # descriptor 1 may be some other file by now
                 raise OSError(errno.EBADF, "standard output is closed")
             self._fd = 1
             return
@@ -83,8 +83,8 @@ class LineFile:
 
     def append(self, lines: bytes) -> str | None:
         """
-        @param lines: each with its end.
-        @return: why they went to a file that has lost its name, if they did.
+        @param lines: each with its newline.
+        @return: why they went to a file that has lost its name; L{None} if they did not.
         @raise Unwritten: when some of them are lost. No line is written in part.
         """
         trouble = None
@@ -126,7 +126,10 @@ class LineFile:
                     self.reopen()
 
     def _endOfPiece(self, lines: bytes, start: int) -> int:
-        """A pipe takes as much as this at once, or nothing, see pipe(7): its reader never gets half a line."""
+        """
+        Where the next write ends. A pipe takes up to PIPE_BUF bytes whole or not at all, see pipe(7), so its reader
+        never gets half a line.
+        """
         if self._isRegular:
             return len(lines)
         return 1 + (
@@ -136,7 +139,7 @@ class LineFile:
         )
 
     def _write(self, piece: bytes) -> int:
-        """A reader that is alive gets the time to read. None is waited for who reads nothing."""
+        """Give a reader that is alive the time to read, but do not wait longer for one that reads nothing."""
         try:
             return os.write(self._fd, piece)
         except BlockingIOError:
@@ -147,9 +150,9 @@ class LineFile:
 
     def _dropCut(self, cut: int) -> None:
         """
-        The last line may be there in part. Where that cannot be taken back, the next one begins anew.
+        Remove the part of the last line that was written. Where that is not possible, the next line begins anew.
 
-        @param cut: how much of it there is.
+        @param cut: how many bytes of the line were written.
         """
         if not cut:
             return

@@ -1,4 +1,4 @@
-"""The endpoints of a service, listened on from a start to the stop that follows."""
+"""Listens on the endpoints of a service, from one start to the stop that follows."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ class CannotListen(Exception):
 
 class Listeners:
     """
-    Listens on all of its endpoints, or in the end on none.
+    Listens on all of its endpoints or, when one of them fails, on none.
 
     @param factories: one for each endpoint.
-    @param opened: told of each port that is listened on, by the number of its endpoint: who accepts in its place, if
-        anybody does.
-    @ivar outcome: when all are, or L{CannotListen}.
+    @param opened: called with the number of an endpoint and the port that listens on it; returns the L{Acceptor} that
+        accepts in the port's place, if there is one.
+    @ivar outcome: succeeds when all endpoints are listened on, or fails with L{CannotListen}.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Listeners:
         return [self._describe(number, shortage) for number in range(len(self._endpoints))]
 
     def open(self) -> None:
-        """Begin to listen, and call back; L{outcome} tells when that is done."""
+        """Begin to listen, and call C{opened} for each port; L{outcome} tells when all are open."""
         opening: list[Deferred[None]] = []
         for number, (endpoint, factory) in enumerate(zip(self._endpoints, self._factories, strict=True)):
             listening = maybeDeferred(endpoint.listen, factory)
@@ -81,8 +81,8 @@ class Listeners:
 
     def close(self) -> Deferred[None]:
         """
-        Listen no more. An endpoint that is only about to listen is closed as soon as it does: not all can
-        be cancelled.
+        Listen no more. An endpoint that is only about to listen is closed as soon as it does, since not all
+        endpoints can be cancelled.
 
         @return: a L{Deferred} that fires when nothing is listened on.
         """
@@ -134,8 +134,8 @@ class Listeners:
 
 def _fileOf(host: IAddress) -> str | None:
     """
-    The file that leads to a UNIX socket. L{None} where there is none, or none to be seen: what systemd hands over may
-    lie outside of what this process sees.
+    The file that leads to a UNIX socket. L{None} where there is none, or this process cannot see it, as may be with a
+    socket that systemd hands over.
     """
     if not isinstance(host, UNIXAddress) or not host.name or host.name.startswith(b"\0"):
         return None
@@ -144,7 +144,7 @@ def _fileOf(host: IAddress) -> str | None:
 
 
 def _isGone(path: str) -> bool:
-    """Whether nobody who comes by this file reaches a socket any more."""
+    """Whether this file no longer leads to a socket."""
     try:
         return not stat.S_ISSOCK(os.stat(path).st_mode)
     except OSError as error:
@@ -152,7 +152,7 @@ def _isGone(path: str) -> bool:
 
 
 def _shortage() -> str | None:
-    """Why no client could be accepted now, whoever came: there is no descriptor, or no memory, for another socket."""
+    """Why no endpoint could accept a client now: there is no descriptor, or no memory, for another socket."""
     try:
         socket.socket().close()
     except OSError as error:

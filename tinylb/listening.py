@@ -22,7 +22,7 @@ class State(Enum):
 
 
 class ListeningService(Service, ABC):
-    """What such services have in common. Privileged start and start, one after the other, are one start."""
+    """The base class of services that listen. A privileged start and the start after it are one start."""
 
     def __init__(self) -> None:
         self._state = State.STOPPED
@@ -41,7 +41,7 @@ class ListeningService(Service, ABC):
         return self._listeners.outcome.when()
 
     def privilegedStartService(self) -> None:
-        """Listen while ports below 1024 may be had; see L{startService}."""
+        """Listen while ports below 1024 may still be bound; see L{startService}."""
         Service.privilegedStartService(self)
         self._begin()
 
@@ -66,11 +66,11 @@ class ListeningService(Service, ABC):
 
     @abstractmethod
     def _newListeners(self) -> Listeners:
-        """Those of one start."""
+        """The listeners of one start."""
 
     @abstractmethod
     def _prepare(self, isAgain: bool) -> None:
-        """Whatever comes before listening, at each start."""
+        """Do what comes before listening, at each start."""
 
     @abstractmethod
     def _allOpened(self) -> None:
@@ -78,12 +78,12 @@ class ListeningService(Service, ABC):
 
     @abstractmethod
     def _cannotListen(self, failure: Failure) -> None:
-        """What was prepared is of no use."""
+        """An endpoint could not be listened on: undo what was prepared."""
 
     @abstractmethod
     def _end(self) -> Deferred[None]:
         """
-        Whatever goes with the end of listening.
+        Do what goes with the end of listening.
 
         @return: a L{Deferred} that fires when that is done.
         """

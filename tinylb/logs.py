@@ -22,14 +22,14 @@ from tinylb.interfaces import ISelectiveObserver
 from tinylb.wording import counted, named
 
 _ORDER = list(Verdict)
-# A client that went away, or met a stop, is nobody's trouble.
+# Clients that went away, or came during a stop, are no trouble to report.
 _SILENT = frozenset((CloseReason.CLIENT_CLOSED, CloseReason.CLIENT_RESET, CloseReason.STOPPING))
 
 
 class Summary:
     """
-    Adds up what happens often, and reports it at most once in an interval. The first of it is
-    reported at once, so that nobody waits for the news.
+    Counts what happens often, and reports it at most once in an interval. The first occurrence
+    is reported at once.
 
     @param interval: seconds.
     @param report: is given how often each thing was counted since the last report.
@@ -82,7 +82,7 @@ class LogObserver:
         """See L{IObserver.observe <tinylb.interfaces.IObserver.observe>}."""
         if isinstance(event, ClientUnserved):
             if event.reason not in _SILENT:
-                # Sorted: which backend a client tried first makes no other trouble of it.
+                # Sorted, so that the same causes in another order are counted as the same trouble.
                 causes = _firstOf(sorted(event.causes), 3, "; ")
                 self._unserved.add(f"{event.reason.value} ({causes})" if causes else event.reason.value)
         elif isinstance(event, BackendsReplaced):
@@ -172,6 +172,6 @@ def _spellOut(counts: Counter[str], most: int = 5) -> str:
 
 
 def _firstOf(texts: list[str], most: int, separator: str) -> str:
-    """A line stays a line, however many backends there are."""
+    """The first texts, joined, so that a log line stays short however many backends there are."""
     more = [f"and {len(texts) - most} more"] if len(texts) > most else []
     return separator.join(texts[:most] + more)
