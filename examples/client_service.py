@@ -5,7 +5,7 @@ endpoint. With examples/demo_backends.py running in another terminal:
     python examples/client_service.py
 
 It prints what a backend streams. Delete the line of that backend in examples/backends.json, and save; or stop the
-backends, and start them again. It goes on with another one.
+backends, and start them again. It goes on with another one, and says so for each try that reaches nobody.
 """
 
 from pathlib import Path
@@ -13,10 +13,13 @@ from typing import Any
 
 from twisted.application.internet import ClientService
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectError
+from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClientEndpoint
 from twisted.internet.protocol import Factory, connectionDone
 from twisted.internet.task import react
 from twisted.protocols.basic import LineOnlyReceiver
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from tinylb import BalancedEndpoint, FileProvider
 
@@ -37,9 +40,26 @@ class Reader(LineOnlyReceiver):
         print("The connection has ended:", reason.getErrorMessage())
 
 
+@implementer(IStreamClientEndpoint)
+class Telling:
+    """The same endpoint, which says so when it reaches nobody: ClientService tries again without a word."""
+
+    def __init__(self, endpoint: IStreamClientEndpoint) -> None:
+        self._endpoint = endpoint
+
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
+        return self._endpoint.connect(protocolFactory).addErrback(self._tell)
+
+    def _tell(self, failure: Failure) -> Failure:
+        failure.trap(ConnectError)
+        print("Nobody can be reached:", failure.getErrorMessage())
+        return failure
+
+
 async def main(reactor: Any) -> None:
     provider = FileProvider(reactor, Path(__file__).with_name("backends.json"))
-    service = ClientService(BalancedEndpoint(reactor, provider), Factory.forProtocol(Reader))
+    endpoint = Telling(BalancedEndpoint(reactor, provider))
+    service = ClientService(endpoint, Factory.forProtocol(Reader))
     service.startService()
     reactor.addSystemEventTrigger("before", "shutdown", service.stopService)
     await Deferred()

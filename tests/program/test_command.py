@@ -11,12 +11,13 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
-from signal import SIGINT, SIGTERM, Signals
+from signal import SIGHUP, SIGINT, SIGTERM, Signals
 
 import pytest
 
 from tests.program.processes import PATIENCE, ROOT, SCRIPTS, run, waitUntil
 from tests.program.stage import LOOPBACK, Stage
+from tests.program.terminal import Terminal
 from tests.program.webserver import WebServer, page
 
 MODULE = (sys.executable, "-m", "tinylb")
@@ -71,6 +72,19 @@ def test_noOutputOfRun(stage: Stage) -> None:
     assert closed.stop() == 0
 
 
+def test_noStandardStreams(stage: Stage) -> None:
+    """With none of the three it balances all the same, and no socket is taken for one of them by whoever writes."""
+    stage.servers("a")
+    listen = stage.folder / "lb.sock"
+    closed = f'exec {shlex.join(RUN)} "$@" <&- >&- 2>&-'
+    tinylb = stage.run("sh", "-c", closed, "sh", "--listen", f"unix:{listen}", "--backends-file", stage.file.name)
+    waitUntil(listen.is_socket, "it listens")
+    assert [os.readlink(f"/proc/{tinylb.pid}/fd/{number}") for number in range(3)] == [os.devnull] * 3
+    for _ in range(2):
+        tinylb.signal(SIGTERM)
+    assert tinylb.ended() == 0
+
+
 @pytest.mark.parametrize("stop", [SIGTERM, SIGINT])
 def test_cleanStop(stage: Stage, stop: Signals) -> None:
     """It balances in the foreground. A signal ends it with status 0; nothing is ever said on standard output."""
@@ -107,14 +121,25 @@ def hasReader(pipe: Path) -> bool:
 
 
 STUCK = """
-import sys, tinylb.cli.run
+import sys, tinylb.cli.main, tinylb.cli.run
 def read(_):
     while True:
         open(sys.argv[1]).read()
 tinylb.cli.run.makeService = read
-tinylb.cli.run.run(sys.argv[2:])
+tinylb.cli.main.main(["run", *sys.argv[2:]])
 """
 """A program that reads a pipe for ever when it starts."""
+
+STUCK_BEFORE = """
+import sys, tinylb.cli.main
+class Reader:
+    def find_spec(self, name, *_):
+        while name == "tinylb.cli.run":
+            open(sys.argv[1]).read()
+sys.meta_path.insert(0, Reader())
+tinylb.cli.main.main(["run"])
+"""
+"""The same, and it does so while it is imported."""
 
 RAISING = """
 import signal, sys, tinylb.cli.run, tinylb.program
@@ -129,14 +154,29 @@ tinylb.cli.run.run(sys.argv[1:])
 
 
 @pytest.mark.parametrize("stop", [SIGTERM, SIGINT])
-def test_signalBeforeItListens(stage: Stage, stop: Signals) -> None:
-    """A signal that comes while it starts ends it at once with status 0, and with no traceback."""
+@pytest.mark.parametrize("program", [STUCK, STUCK_BEFORE])
+def test_signalBeforeItListens(stage: Stage, stop: Signals, program: str) -> None:
+    """
+    A signal that comes while it starts, or is being imported, ends it at once with status 0, and with no traceback; a
+    SIGHUP does not.
+    """
     pipe = stage.folder / "pipe"
     os.mkfifo(pipe)
-    process = stage.run(sys.executable, "-c", STUCK, pipe, "--listen", LOOPBACK, "--backend", "127.0.0.1:1")
+    process = stage.run(sys.executable, "-c", program, pipe, "--listen", LOOPBACK, "--backend", "127.0.0.1:1")
     waitUntil(lambda: hasReader(pipe), "it is in the midst of starting")
+    process.signal(SIGHUP)
     assert process.stop(stop) == 0
     assert process.output == ""
+
+
+def test_hangUpBeforeItListens(stage: Stage) -> None:
+    """Where there is a terminal, and it goes away while it starts, that is its end."""
+    pipe = stage.folder / "pipe"
+    os.mkfifo(pipe)
+    with closing(Terminal(sys.executable, "-c", STUCK_BEFORE, pipe)) as terminal:
+        waitUntil(lambda: hasReader(pipe), "it is in the midst of starting")
+        terminal.signal(SIGHUP)
+        assert terminal.ended() == -SIGHUP
 
 
 @pytest.mark.parametrize("stop", [SIGTERM, SIGINT])

@@ -89,6 +89,13 @@ def test_unreadable(stage: Stage) -> None:
         assert result.stderr.count("\n") == 1
 
 
+def test_noInput(stage: Stage) -> None:
+    """Where standard input is closed, that is told in one line."""
+    result = run(["sh", "-c", f"{' '.join(CHECK)} - <&-"], stage.folder)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr == "tinylb: standard input: it is closed; a JSON file of backends is expected\n"
+
+
 def test_standardInput(stage: Stage) -> None:
     """A dash stands for standard input, in the messages too."""
     valid, invalid = ('{"backends": ["127.0.0.1:1"]}', 0), ('{"backends": [', 1)

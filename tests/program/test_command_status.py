@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 import re
-from contextlib import closing
+import select
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from signal import SIGTERM
 
 import pytest
 
 from tests.program.peers import freePort
-from tests.program.processes import run
+from tests.program.processes import PATIENCE, run
 from tests.program.stage import Stage, Tinylb
 from tests.program.terminal import Terminal
 from tests.program.test_command import MODULE
 from tests.program.test_command_check import rows
 from tests.program.webserver import WebServer, page
+from tinylb.wording import timestamp
 
 
 class Subject:
@@ -75,6 +80,19 @@ def test_status(stage: Stage, subject: Subject) -> None:
     assert [row["ID"] for row in rows(said)] == ["a", "b"]
 
 
+def test_many(stage: Stage) -> None:
+    """Where a terminal has fewer lines than there are backends, those in trouble are beside the prompt."""
+    backends = [{"id": f"b{each:02}", "state": "dead" if each % 10 == 3 else "ready"} for each in range(30)]
+    last = {}
+    with closing(WebServer(page({"ready": True, "backends": backends}))) as server:
+        for lines in (20, 60):
+            with closing(Terminal(*MODULE, "status", server.url, lines=lines)) as terminal:
+                assert terminal.ended() == 0
+            last[lines] = re.findall(r"\bb\d\d\b", terminal.said)[-4:]
+        assert rows(run([*MODULE, "status", server.url], stage.folder).stdout)[-1]["ID"] == "b29"
+    assert last == {20: ["b29", "b03", "b13", "b23"], 60: ["b26", "b27", "b28", "b29"]}
+
+
 def test_unixSocket(stage: Stage) -> None:
     """It is asked over a UNIX socket just the same."""
     subject = Subject(stage, f"unix:{stage.folder / 'status.sock'}")
@@ -89,7 +107,9 @@ def test_json(stage: Stage, subject: Subject) -> None:
         assert json.loads(result.stdout) == {"ready": True, "backends": [{"id": "x"}], "more": [1.5, None]}
         assert result.stdout.count("\n") == 1
         assert server.requests == ["GET /api/state HTTP/1.1"]
-    assert json.loads(subject.ask("explain", "--json"))[0]["what"] == "added"
+    decisions = json.loads(subject.ask("explain", "--json"))
+    assert {each["what"] for each in decisions} == {"picked", "added"}
+    assert decisions[0].keys() == {"time", "backend", "target", "what", "why"}
 
 
 def test_explain(stage: Stage, subject: Subject) -> None:
@@ -113,9 +133,59 @@ def test_explainOnATerminal(stage: Stage) -> None:
         with closing(Terminal(*MODULE, "explain", server.url, lines=10)) as quiet:
             assert quiet.ended() == 0
     assert re.findall(r"\bb\d+\b", terminal.said) == [f"b{each}" for each in range(7)]
-    assert "and 33 earlier ones; -n 40 shows all" in terminal.said
+    assert "and 33 more; -n 40 shows all" in terminal.said
     assert terminal.said.count("\r\n") == 9
     assert "Nothing was decided yet." in quiet.said
+
+
+def test_explainPresent(stage: Stage) -> None:
+    """What is so at present comes first, who is passed over before who is picked; of both as many as are asked for."""
+    whats = ["added", "picked", "dead", "passed over", "picked", "added", "picked", "added"]
+    decisions = [{"backend": f"b{number}", "what": what} for number, what in enumerate(whats)]
+    with closing(WebServer(page(decisions))) as server:
+
+        def shown(*more: str) -> str:
+            said = run([*MODULE, "explain", server.url, *more], stage.folder).stdout
+            return " ".join(line.split("\t")[1] for line in said.splitlines()[1:])
+
+        assert shown() == "b3 b1 b4 b6 b0 b2 b5 b7"
+        assert shown("-n", "2") == "b3 b1 b0 b2"
+        for lines, expected in ((20, "b3 b1 b4 b6 b0 b2 b5 b7"), (9, "b3 b1 b4 b0 b2 b5"), (4, "b3 b0")):
+            with closing(Terminal(*MODULE, "explain", server.url, lines=lines)) as terminal:
+                assert terminal.ended() == 0
+            assert " ".join(re.findall(r"\bb\d\b", terminal.said)) == expected
+    assert "and 6 more; -n 4 shows all" in terminal.said
+
+
+def test_explainIsNarrow(stage: Stage) -> None:
+    """However narrow a terminal is, no line is wider."""
+    decisions = [{"time": timestamp(), "backend": f"b{each}", "what": "added", "why": "it came"} for each in range(40)]
+    with (
+        closing(WebServer(page(decisions))) as server,
+        closing(Terminal(*MODULE, "explain", server.url, columns=30, lines=12)) as terminal,
+    ):
+        assert terminal.ended() == 0
+    lines = re.sub("\x1b\\[[0-9]*m", "", terminal.said).splitlines()
+    assert all(len(line) <= 30 for line in lines), lines
+    assert len(lines) < 12
+    assert "more; -n 40 shows all" in " ".join(lines)
+
+
+def test_explainIsWhole(stage: Stage) -> None:
+    """On a terminal of 80 columns why is told to its end, however long the ids are; and no more than fits at once."""
+    why = "check: TLS: the certificate is from an unknown authority; 15 connections kept, as nobody else is ready"
+    told = {"time": timestamp(), "target": "192.0.2.12:6450", "what": "not-ready", "why": why}
+    decisions = [{**told, "backend": f"{each}-ip-10-0-7-17.eu-central-1.compute.internal"} for each in range(30)]
+    with (
+        closing(WebServer(page(decisions))) as server,
+        closing(Terminal(*MODULE, "explain", server.url, columns=80, lines=20)) as terminal,
+    ):
+        assert terminal.ended() == 0
+    titles, *lines = re.sub("\x1b\\[[0-9]*m", "", terminal.said).splitlines()
+    assert all(len(line) <= 80 for line in lines)
+    assert len(lines) < 20
+    assert " ".join(line[titles.index("WHY") :].strip() for line in lines).count(why) == 4
+    assert re.findall(r"  (\d+)-ip-10", terminal.said) == ["0", "1", "2", "3"]
 
 
 def test_notReady(stage: Stage, subject: Subject) -> None:
@@ -138,6 +208,13 @@ def test_unreachable(stage: Stage) -> None:
     assert run([*MODULE, "status", f":{port}", "--watch"], stage.folder).stderr == line
 
 
+def test_patience(stage: Stage) -> None:
+    """However long an answer may take, it is a number of seconds that the system understands."""
+    with closing(WebServer(page({"ready": True, "backends": []}))) as server:
+        result = run([*MODULE, "status", server.url, "--timeout", "1e300"], stage.folder)
+    assert (result.returncode, result.stderr) == (0, "")
+
+
 STRANGERS: dict[str, tuple[bytes, str]] = {
     "another server": (page(b"<html>", "404 Not Found"), "is answered with 404, <html>; expected the --status"),
     "without a reason": (page(b"", "500 "), "is answered with 500"),
@@ -147,7 +224,7 @@ STRANGERS: dict[str, tuple[bytes, str]] = {
     "too deep": (page(b"[" * 200_000), "not tinylb's"),
     "not HTTP": (b"SSH-2.0-OpenSSH_9.2\r\n", "not an answer in HTTP"),
     "without an end": (b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n[", "not an answer in HTTP"),
-    "nothing": (b"", "Remote end closed connection"),
+    "nothing": (b"", "remote end closed connection"),
 }
 
 
@@ -165,6 +242,42 @@ def test_silent(stage: Stage) -> None:
     """Who accepts and says nothing is given up when --timeout is over."""
     with closing(WebServer(None)) as server:
         assert f"{server.url}: no answer within 0.2 s" in refused(stage, server.url, "--timeout", "0.2")
+
+
+DRIPS: dict[str, tuple[bytes, bytes]] = {
+    "status line": (b"HTTP/1.1 ", b"x"),
+    "headers": (b"HTTP/1.1 200 OK\r\n", b"X: y\r\n"),
+    "100 Continue": (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+    "content": (b"HTTP/1.1 200 OK\r\n\r\n", b"["),
+    "chunk": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"0"),
+    "trailers": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", b"X: y\r\n"),
+}
+
+
+@pytest.mark.parametrize("case", DRIPS)
+def test_drips(stage: Stage, case: str) -> None:
+    """So is who says a little now and then, wherever in an answer: --timeout is for the whole of it."""
+    with dripping(*DRIPS[case]) as url:
+        assert f"{url}: no answer within 0.5 s" in refused(stage, url, "--timeout", "0.5")
+
+
+@contextmanager
+def dripping(beginning: bytes, drop: bytes) -> Iterator[str]:
+    """Somebody who says one thing, and then another one ten times a second, to each of two who come; the URL."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            for _ in range(2):
+                client = server.accept()[0]
+                with client, suppress(OSError):
+                    client.sendall(beginning)
+                    while not select.select([client], [], [], 0.1)[0] or client.recv(65536):
+                        client.sendall(drop)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+        thread.join(PATIENCE)
 
 
 def test_hostileState(stage: Stage) -> None:
@@ -228,6 +341,35 @@ def test_watchTerminated(subject: Subject) -> None:
         terminal.signal(SIGTERM)
         assert terminal.ended() == 0
     assert "\x1b[?25h\x1b[?1049l" in terminal.said
+
+
+def test_watchSuspended(subject: Subject) -> None:
+    """Ctrl-Z gives the screen back until it goes on; then it draws at once."""
+    watch = " ".join([*MODULE, "status", subject.url, "--watch"])
+    with closing(Terminal("bash", "-c", f"set -m; {watch}; echo suspended; read; fg; exit 7")) as terminal:
+        terminal.waitFor("set 1")
+        terminal.press("\x1a")
+        terminal.waitFor("suspended\r\n")
+        assert terminal.said.count("\x1b[?25h\x1b[?1049l") == 1
+        assert terminal.said.endswith("suspended\r\n")
+        terminal.said = ""
+        terminal.press("\n")
+        terminal.waitFor("\x1b\\[\\?1049h\x1b\\[\\?25l\x1b\\[H.*set 1")
+        terminal.press("\x03")
+        assert terminal.ended() == 7
+    assert terminal.said.count("\x1b[?25h\x1b[?1049l") == 1
+    assert "Traceback" not in terminal.said
+
+
+def test_watchCannotBeSuspended(subject: Subject) -> None:
+    """Where nobody could let it go on, as without a shell, Ctrl-Z changes nothing."""
+    with closing(Terminal(*MODULE, "status", subject.url, "--watch")) as terminal:
+        terminal.waitFor("set 1")
+        terminal.press("\x1a")
+        terminal.waitFor("\x1b\\[\\?1049l\x1b\\[\\?1049h")
+        terminal.waitFor("set 1", count=3)
+        terminal.press("\x03")
+        assert terminal.ended() == 0
 
 
 def test_watchResized(subject: Subject) -> None:

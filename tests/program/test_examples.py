@@ -279,7 +279,10 @@ def test_ownProvider(examples: Examples) -> None:
 
 
 def test_clientService(examples: Examples) -> None:
-    """A client stays connected: to another backend when its own leaves the file, and when the others come back."""
+    """
+    A client stays connected: to another backend when its own leaves the file, and when the others come back. Each try
+    in between is told, and why it failed.
+    """
     backends = examples.backends()
     client = examples.python("client_service.py")
     id = client.waitFor(r"^Hello from (cp-\d)$")[1]
@@ -288,6 +291,7 @@ def test_clientService(examples: Examples) -> None:
     client.waitFor(f"^Hello from (?!{id})cp-")
     backends.stop()
     client.waitFor("has ended", count=2)
+    client.waitFor("^Nobody can be reached: .*connection refused", count=2)
     examples.backends()
     client.waitFor("^HTTP/1", count=3)
     assert client.stop() == 0

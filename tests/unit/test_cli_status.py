@@ -10,8 +10,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.unit.screens import Terminal, pipe, written
 from tinylb.cli.client import StatusClient, Unreachable, Where
+from tinylb.cli.rates import withRates
 from tinylb.cli.screen import Screen
-from tinylb.cli.status import STATES, headlines, withRates
+from tinylb.cli.status import STATES, STATES_AND_RATES, headlines
 from tinylb.cli.watch import INTERVAL, watch
 
 
@@ -44,7 +45,7 @@ class HeadlinesTests(SynchronousTestCase):
         provider = {"source": "file /etc/b.json", "error": "line 1 column 2: " + "wrong " * 20, "changed": None}
         lines = headlines(state(ready=False, unserved={"no-backends": 7}, provider=provider), Terminal(40))
         self.assertTrue(lines[0].startswith("NOT READY: 0 of 0 backends ready"))
-        self.assertIn("7 clients not served: no-backends 7", lines)
+        self.assertIn("no-backends 7", lines)
         self.assertIn("error: line 1 column 2: wrong wrong", lines)
         self.assertEqual(" ".join(lines).count("wrong"), 20)
         self.assertTrue(all(len(line) <= 40 for line in lines))
@@ -61,6 +62,24 @@ class HeadlinesTests(SynchronousTestCase):
         (line,) = headlines(state(backend("a"), listening=listening), pipe())
         self.assertIn("; 127.0.0.1:6445: too many open files; ", line)
 
+    def test_unserved(self) -> None:
+        """Clients that were not served are told, and since when; in red only while they are seen to become more."""
+        counts = state(backend("a"), unserved={"no-backends": 7, "dial-timeout": 1, "stopping": 0})
+        told = "8 clients not served since the start"
+        line = headlines(counts, Terminal(hasColours=True))[2]
+        self.assertEqual(line, f"\x1b[33m{told}: no-backends 7, dial-timeout 1\x1b[0m")
+        self.assertEqual(headlines(counts, Terminal(hasColours=True), 0.0)[2], line)
+        line = headlines(counts, Terminal(hasColours=True), 2.5)[2]
+        self.assertEqual(line, f"\x1b[31m{told}, 2.5/s now: no-backends 7, dial-timeout 1\x1b[0m")
+
+    def test_sameTarget(self) -> None:
+        """Ids that lead to the same place are told: each shows all that the place has."""
+        backends = [backend("a"), backend("b", target="a.example:6443"), backend("c")]
+        lines = headlines(state(*backends), Terminal(hasColours=True))
+        self.assertIn("\x1b[33ma, b lead to the same target, a.example:6443\x1b[0m", lines)
+        (line,) = headlines(state(*backends), pipe())
+        self.assertIn("; a, b lead to the same target, a.example:6443; ", line)
+
     def test_colours(self) -> None:
         """Green: some backend is ready. Yellow: clients are served, though none is. Red: none can be served."""
         for isReady, now, colour in ((True, "ready", "32"), (True, "resting", "33"), (False, "draining", "31")):
@@ -73,7 +92,8 @@ class HeadlinesTests(SynchronousTestCase):
         self.assertEqual(
             headlines(state(backend("a"), unserved={"dial-failed": 1}, provider=provider), pipe()),
             [
-                "# ready: 1 of 1 backend ready; set 3; 4 open; 1 dialing; 1 client not served: dial-failed 1; "
+                "# ready: 1 of 1 backend ready; set 3; 4 open; 1 dialing; 1 client not served since the "
+                "start: dial-failed 1; "
                 "source file b; changed 2026-01-01T00:00:00+00:00; error gone"
             ],
         )
@@ -82,7 +102,7 @@ class HeadlinesTests(SynchronousTestCase):
         """What another version leaves out, or has made something else of, is not stumbled over."""
         strange: list[dict[str, Any]] = [
             {"provider": None, "unserved": "none", "listening": 7},
-            {"provider": {"source": {}, "changed": 5}, "listening": [None, {}, "all"]},
+            {"provider": {"source": {}, "changed": 5}, "listening": [None, {}, "all"], "unserved": {"x": "y"}},
         ]
         for more in strange:
             for screen in (Terminal(), pipe()):
@@ -112,6 +132,9 @@ class RatesTests(SynchronousTestCase):
         self.assertEqual(self.rates(backend("a"), backend("a"), 0.0), nothing)
 
 
+DULL = ("TIER", "WEIGHT", "STANDBY", "PROXY")
+
+
 class NarrowTests(SynchronousTestCase):
     """The table on small terminals."""
 
@@ -124,12 +147,39 @@ class NarrowTests(SynchronousTestCase):
             ["ID", "TARGET", "STATE", "TIER", "WEIGHT", "OPEN", "OPENED", "FAILED", "IN", "OUT", "WHY"],
         )
 
+    def test_proxyProtocol(self) -> None:
+        """Who is told of clients is seen, where somebody is."""
+        rows = [backend("cp-1", proxyProtocol=None), backend("cp-2", proxyProtocol="v1")]
+        head, first, second = (line.split() for line in STATES.lines(rows, Terminal(200)))
+        at = head.index("PROXY")
+        self.assertEqual(second[at], "v1")
+        self.assertNotIn("v1", first)
+        self.assertNotIn("PROXY", STATES.lines(rows[:1], Terminal(200))[0])
+
+    def test_order(self) -> None:
+        """What went through goes first, both ways together; whom new clients go to goes last but who, what and why."""
+        rows = [backend("cp-1", target="192.0.2.11:6443", since="2026-01-01T00:00:00+00:00", why="check: it accepts")]
+        rows = withRates(rows, [], 0)
+        gone: list[str] = []
+        for columns in range(160, 30, -1):
+            titles = STATES_AND_RATES.lines(rows, Terminal(columns))[0].split()
+            missing = [each.title for each in STATES_AND_RATES.columns if each.title not in titles]
+            gone += [each for each in missing if each not in gone and each not in DULL]
+        self.assertEqual(gone, ["IN", "OUT", "IN/S", "OUT/S", "SINCE", "FAILED", "OPENED", "OPENED/S", "TARGET"])
+
     def test_standby(self) -> None:
         """Who only stands by is seen."""
         rows = [backend("cp-1", standby=False), backend("cp-2", standby=True)]
         head, first, second = (line.split() for line in STATES.lines(rows, Terminal(200)))
         self.assertIn("STANDBY", head)
         self.assertEqual((first[-6:].count("yes"), second.count("yes")), (0, 1))
+
+    def test_nobody(self) -> None:
+        """In place of a table without rows people are told what that means; programs get its titles as always."""
+        told = ["The set is empty: clients are closed at once."]
+        for table in (STATES, STATES_AND_RATES):
+            self.assertEqual(table.lines([], Terminal()), told)
+            self.assertEqual(table.lines([], pipe())[0].split("\t")[:3], ["ID", "TARGET", "STATE"])
 
     def test_whyIsWhole(self) -> None:
         """On a terminal of 80 columns the reason is told to its end."""
@@ -206,8 +256,23 @@ class WatchTests(SynchronousTestCase):
         lines = [re.sub("\x1b\\[K|\r", "", picture).splitlines() for picture in pictures]
         self.assertEqual(after.splitlines(), lines[-1], "the last picture stays")
         for line in (line for picture in lines for line in picture):
-            self.assertLessEqual(len(line), terminal.size[0])
+            self.assertLessEqual(len(re.sub("\x1b\\[[0-9]*m", "", line)), terminal.size[0])
         return lines
+
+    def test_unservedNow(self) -> None:
+        """That clients are not served right now is told with how many a second; an old sum is not taken for that."""
+        counts = [7, 7, 10, None, 12, 12]
+        answers = [None if each is None else state(backend("a"), unserved={"no-backends": each}) for each in counts]
+        pictures = self.pictures(answers, Terminal(200, hasColours=True))
+        told = [next(line for line in each if "not served" in line) for each in pictures]
+        self.assertEqual([", 3.0/s now" in each for each in told], [False, False, True, True, False, False])
+        self.assertEqual([each.startswith("\x1b[31m") for each in told], [False, False, True, True, False, False])
+
+    def test_unservedFirst(self) -> None:
+        """Where no reason was there before, all of it is new."""
+        then = state(backend("a"), unserved={"dial-failed": 2})
+        _, second = self.pictures([state(backend("a")), then], Terminal(200))
+        self.assertIn("2 clients not served since the start, 2.0/s now: dial-failed 2", second)
 
     def test_drawn(self) -> None:
         """A terminal is drawn on anew each second, with rates from the second time on."""

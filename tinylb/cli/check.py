@@ -11,6 +11,7 @@ from twisted.python.failure import Failure
 
 from tinylb.backends import BackendSet
 from tinylb.cli.dialing import Finding, dialAll
+from tinylb.cli.doubts import shared
 from tinylb.cli.failure import FINE, NOT_ALL_WELL, CommandFailed
 from tinylb.cli.screen import Paint, Screen
 from tinylb.cli.table import Column, Table, wrapped
@@ -51,8 +52,9 @@ _SACRIFICES = (
     ("TARGET", 0),
     ("RESULT", 8),
 )
-BACKENDS = Table(_COLUMNS, _SACRIFICES)
-FINDINGS = Table((*_COLUMNS, *_FOUND), _SACRIFICES, wraps=True)
+_NOBODY = "An empty set is valid: clients are closed at once."
+BACKENDS = Table(_COLUMNS, _SACRIFICES, nobody=_NOBODY)
+FINDINGS = Table((*_COLUMNS, *_FOUND), _SACRIFICES, wraps=True, nobody=_NOBODY)
 
 
 def check(path: str, *, dials: bool, timeout: float, asJSON: bool) -> int:
@@ -95,17 +97,15 @@ def _head(headline: str, screen: Screen) -> list[str]:
 
 def _doubts(backends: BackendSet) -> list[str]:
     """What is valid, and most likely not meant."""
-    if not backends.members:
-        return ["nobody can be served"]
-    ids: dict[str, list[str]] = {}
-    for member in backends.members:
-        ids.setdefault(member.target, []).append(member.id)
-    return [f"{', '.join(each)} lead to the same target, {target}" for target, each in ids.items() if len(each) > 1]
+    members = [(each.id, each.target) for each in backends.members]
+    return shared(members) if members else ["nobody can be served"]
 
 
 def _read(path: str) -> BackendSet:
     from twisted.internet import reactor
 
+    if path == "-" and sys.stdin is None:
+        raise Unreadable("it is closed")
     content = sys.stdin.buffer.read(LARGEST + 1) if path == "-" else contentOf(path)
     if len(content) > LARGEST:
         raise Unreadable(f"is larger than {LARGEST >> 20} MiB")

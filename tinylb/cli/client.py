@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import re
 import socket
+import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from typing import Any
@@ -13,7 +15,7 @@ from urllib.parse import quote
 
 from tinylb.cli.failure import CommandFailed
 from tinylb.usage import wrongUsage
-from tinylb.wording import printable
+from tinylb.wording import printable, wordingOf
 
 PORT = 9090
 """Where --status is taken to listen if nothing else is said."""
@@ -81,7 +83,7 @@ class StatusClient:
     """
     Asks one endpoint, with a connection for each question.
 
-    @param timeout: seconds for which an answer is waited for.
+    @param timeout: seconds for which the whole of an answer is waited for.
     """
 
     def __init__(self, where: Where, timeout: float) -> None:
@@ -110,9 +112,7 @@ class StatusClient:
     def _get(self, path: str) -> Any:
         connection = self._connection()
         try:
-            connection.request("GET", self.where.prefix + path, headers={"Connection": "close"})
-            response = connection.getresponse()
-            content = self._content(response)
+            response, content = self._answer(connection, path)
         except TimeoutError:
             raise Unreachable(f"{self.where}: no answer within {self._timeout:g} s") from None
         except UnicodeError:
@@ -136,19 +136,27 @@ class StatusClient:
             return _UNIXConnection(self.where.socket, self._timeout)
         return HTTPConnection(self.where.host, self.where.port, timeout=self._timeout)
 
-    def _content(self, response: HTTPResponse) -> bytes:
-        """The whole of it, within the time and of a bearable size."""
+    def _answer(self, connection: HTTPConnection, path: str) -> tuple[HTTPResponse, bytes]:
+        """All of it, within the time."""
         deadline = time.monotonic() + self._timeout
-        content = bytearray()
-        while part := response.read1(1 << 16):
-            content += part
-            if len(content) > LARGEST:
-                raise HTTPException(f"more than {LARGEST >> 20} MiB")
-            if time.monotonic() > deadline:
-                raise TimeoutError
-        if response.length:
-            raise HTTPException("it ends too early")
-        return bytes(content)
+        connection.connect()
+        # The limit of a socket is one for each silence: whoever says a little now and then would be heard for ever.
+        isLate = threading.Event()
+        timer = threading.Timer(deadline - time.monotonic(), _cut, (connection.sock, isLate))
+        timer.daemon = True
+        timer.start()
+        try:
+            connection.request("GET", self.where.prefix + path, headers={"Connection": "close"})
+            response = connection.getresponse()
+            content = _content(response)
+        except (OSError, HTTPException):
+            if not isLate.is_set():
+                raise
+        finally:
+            timer.cancel()
+        if isLate.is_set():  # an answer that says nothing of its length would seem to be complete
+            raise TimeoutError
+        return response, content
 
     def _strange(self) -> Unreachable:
         return Unreachable(f"{self.where}: the answer is not tinylb's; {EXPECTED}")
@@ -157,10 +165,29 @@ class StatusClient:
 EXPECTED = "expected the --status endpoint of a tinylb"
 
 
+def _content(response: HTTPResponse) -> bytes:
+    """The whole of it, of a bearable size."""
+    content = bytearray()
+    while part := response.read1(1 << 16):
+        content += part
+        if len(content) > LARGEST:
+            raise HTTPException(f"more than {LARGEST >> 20} MiB")
+    if response.length:
+        raise HTTPException("it ends too early")
+    return bytes(content)
+
+
+def _cut(connection: socket.socket, isLate: threading.Event) -> None:
+    """End what is read from a connection. Whoever waits for more of it is told that there is no more."""
+    isLate.set()
+    with suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
+
+
 def _areObjects(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(each, dict) for each in value)
 
 
 def _told(error: Exception) -> str:
-    text = (error.strerror or "").lower() if isinstance(error, OSError) else ""
-    return printable(text or str(error) or type(error).__name__, 120)
+    text = wordingOf(error) if isinstance(error, OSError) else str(error)
+    return printable(text or type(error).__name__, 120)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from tinylb.cli.client import StatusClient, Where
 from tinylb.cli.failure import FINE
 from tinylb.cli.screen import PAINTS, Paint, Screen
-from tinylb.cli.table import Column, Table
+from tinylb.cli.table import Column, Table, wrapped
 from tinylb.cli.units import clock
-from tinylb.wording import counted
 
-_PAINTS = {**PAINTS, "removed": Paint.BAD, "target removed": Paint.BAD, "passed over": Paint.FAINT}
+PRESENT = ("passed over", "picked")
+"""What is so at present. All else has happened."""
+
+_PAINTS = {**PAINTS, "removed": Paint.BAD, "target removed": Paint.BAD, **dict.fromkeys(PRESENT, Paint.FAINT)}
 _COLUMNS = (
     Column("TIME", "time", clock),
     Column("BACKEND", "backend"),
@@ -20,32 +23,45 @@ _COLUMNS = (
     Column("WHY", "why"),
 )
 DECISIONS = Table(
-    _COLUMNS, (("WHY", 40), ("TARGET", 21), ("WHY", 20), ("BACKEND", 12), ("TIME", 8), ("TARGET", 0), ("WHY", 8))
+    _COLUMNS,
+    (("WHY", 32), ("TARGET", 0), ("BACKEND", 20), ("WHY", 20), ("TIME", 8), ("BACKEND", 12), ("WHY", 8)),
+    wraps=True,
+    nobody="Nothing was decided yet.",
 )
 
 
 def explain(url: str, *, latest: int | None, timeout: float, asJSON: bool) -> int:
     """
-    Show the latest decisions.
+    Show who is passed over and who is picked, and the latest decisions.
 
-    @param latest: so many; by default as many as fit on the screen, or all.
+    @param latest: so many of either; by default as many as fit on the screen, or all.
     @return: the exit status.
     """
     decisions = StatusClient(Where.parse(url), timeout).decisions()
     screen = Screen.of()
-    most = latest
-    if latest is None and screen.isTerminal and not asJSON:
-        # Titles, what was left out, and the prompt.
-        most = max(1, screen.size[1] - 3)
-    shown = decisions[:most]
     if asJSON:
-        screen.write(json.dumps(shown, indent=2 if screen.isTerminal else None) + "\n")
+        screen.write(json.dumps(decisions[:latest], indent=2 if screen.isTerminal else None) + "\n")
         return FINE
-    lines = DECISIONS.lines(shown, screen)
-    if screen.isTerminal and not decisions:
-        lines = ["Nothing was decided yet."]
-    elif screen.isTerminal and len(shown) < len(decisions):
-        left = len(decisions) - len(shown)
-        lines.append(screen.painted(f"and {counted(left, 'earlier one')}; -n {len(decisions)} shows all", Paint.FAINT))
+    present = [each for what in PRESENT for each in decisions if each.get("what") == what]
+    past = [each for each in decisions if each.get("what") not in PRESENT]
+    all = max(len(present), len(past))
+    lines = _lines(present, past, latest or all, screen)
+    if latest is None and screen.isTerminal:
+        most = screen.size[1] - 1  # the prompt's
+        count = min(all, most)
+        while len(lines) > most and count > 0:
+            lines = _lines(present, past, count, screen)
+            count -= 1
     screen.write("".join(f"{line}\n" for line in lines))
     return FINE
+
+
+def _lines(present: list[dict[str, Any]], past: list[dict[str, Any]], most: int, screen: Screen) -> list[str]:
+    """So many of either, and how many more there are."""
+    shown = [*present[:most], *past[:most]]
+    lines = DECISIONS.lines(shown, screen)
+    left = len(present) + len(past) - len(shown)
+    if left and screen.isTerminal:
+        told = wrapped(f"and {left} more; -n {max(len(present), len(past))} shows all", screen.size[0])
+        lines += [screen.painted(line, Paint.FAINT) for line in told]
+    return lines

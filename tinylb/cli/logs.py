@@ -19,7 +19,7 @@ from twisted.logger import (
 )
 from zope.interface import implementer
 
-from tinylb.wording import counted
+from tinylb.wording import counted, spelledOut
 
 PRIORITIES = {LogLevel.warn: 4, LogLevel.error: 3, LogLevel.critical: 2}
 """The levels of sd-daemon(3) and syslog(3); everything else is informational, 6."""
@@ -32,8 +32,8 @@ PIECE = 1000
 @implementer(ILogObserver)
 class LineObserver:
     """
-    Writes an event as the C{spell}ing that it is given. What is said for developers is left out. Nobody waits for
-    whoever reads: lines that are not taken are dropped, and how many is said when there is room again.
+    Writes each event as C{spell} spells it. What is said for developers is left out. Nobody waits for whoever reads:
+    lines that are not taken are dropped, and how many is said when there is room again.
 
     @param spell: the whole of what is written, but for the end of the line.
     """
@@ -130,8 +130,4 @@ def _level(event: LogEvent) -> LogLevel:
 def _lines(event: LogEvent) -> list[str]:
     """What is not printable is spelled out: what somebody else has said does not get to steer a terminal."""
     lines = eventAsText(event, includeTimestamp=False, includeSystem=False).splitlines() or [""]
-    return [line if line.isprintable() else _printable(line) for line in lines]
-
-
-def _printable(line: str) -> str:
-    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in line)
+    return [line if line.isprintable() else spelledOut(line) for line in lines]

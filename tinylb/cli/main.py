@@ -16,8 +16,12 @@ STATUSES = """
 exit status:
   0  all is well; a stop that was asked for
   1  wrong usage; a file that is not valid; what cannot be reached, or cannot start
-  2  status: no backend is usable; check --dial: some backends cannot be reached
+  2  status: no backend is usable, or somewhere no clients are accepted;
+     check --dial: some backends cannot be reached
 """
+
+LONGEST = 86400.0
+"""Seconds. The system does not understand what is very long."""
 
 WHERE = """
 URL is where --status of tinylb run listens: http://HOST:PORT, HOST:PORT, :PORT, or unix:/PATH for a UNIX socket.
@@ -71,6 +75,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str]) -> int:
+    from tinylb.cli.starting import answerSignals, fillStandardStreams
+
+    answerSignals()
+    fillStandardStreams()
     from tinylb.cli.run import run
 
     return run(arguments)
@@ -80,7 +88,7 @@ def _otherwise(arguments: Sequence[str]) -> int:
     parsed, strange = _parser().parse_known_args(arguments)
     if strange:  # argparse itself would name the help of the whole, which does not list what the command has
         raise wrongUsage(f"unrecognized arguments: {' '.join(strange)}; {_help(f'tinylb {parsed.command}')}")
-    timeout = seconds("timeout", parsed.timeout, least=0.001)
+    timeout = min(LONGEST, seconds("timeout", parsed.timeout, least=0.001))
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal that cannot show a name gets question marks for it
     # Each imports what it needs, and nobody what the others do.

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
-from types import FrameType
+from collections.abc import Sequence
 from typing import NoReturn
 
 from twisted.logger import LogLevel
@@ -45,7 +44,6 @@ def run(arguments: Sequence[str]) -> int:
 
     @return: the exit status. L{SystemExit} is raised where it cannot start.
     """
-    _handle(_endAtOnce)
     try:
         _run(arguments)
     except SystemExit as end:
@@ -63,7 +61,8 @@ def _run(arguments: Sequence[str]) -> None:
 
     service = makeService(options)
     signals: list[int] = []
-    _handle(lambda number, _: signals.append(number))
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, lambda number, _: signals.append(number))
     try:
         service.privilegedStartService()
         service.startService()
@@ -74,13 +73,3 @@ def _run(arguments: Sequence[str]) -> None:
         signal.raise_signal(number)
     reactor.addSystemEventTrigger("before", "shutdown", service.stopService)
     reactor.run()
-
-
-def _handle(handler: Callable[[int, FrameType | None], object]) -> None:
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, handler)
-
-
-def _endAtOnce(number: int, frame: FrameType | None) -> None:
-    """Nobody is served yet. An exception would come up wherever the program happens to be."""
-    os._exit(FINE)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from tinylb.cli.client import StatusClient, Where
+from tinylb.cli.doubts import shared
 from tinylb.cli.failure import FINE, NOT_ALL_WELL
 from tinylb.cli.screen import PAINTS, Paint, Screen
 from tinylb.cli.table import Column, Table, wrapped
@@ -23,6 +24,7 @@ _BEGINNING = (
     Column("TIER", "tier", isNumber=True, dull="0"),
     Column("WEIGHT", "weight", isNumber=True, dull="1"),
     Column("STANDBY", "standby", yes, dull=""),
+    Column("PROXY", "proxyProtocol", brief, dull=""),
     Column("OPEN", "connections", isNumber=True),
     Column("OPENED", "opened", isNumber=True),
     Column("FAILED", "failed", isNumber=True),
@@ -35,28 +37,29 @@ _RATES = (
     Column("OUT/S", "outRate", size, isNumber=True, least=_SIZE),
 )
 _WHY = Column("WHY", "why", brief, dull="")
+# What new clients meet stays longer than what went through: that is what is looked for when something is wrong.
 _SACRIFICES = (
     ("WHY", 40),
+    ("IN OUT", 0),
     ("WEIGHT", 0),
     ("TIER", 0),
     ("STANDBY", 0),
-    ("OPENED", 0),
-    ("OPENED/S", 0),
-    ("OUT", 0),
-    ("IN", 0),
+    ("PROXY", 0),
     ("WHY", 24),
+    ("IN/S OUT/S", 0),
     ("TARGET", 21),
     ("SINCE", 0),
     ("ID", 16),
-    ("OUT/S", 0),
-    ("IN/S", 0),
     ("FAILED", 0),
+    ("OPENED", 0),
+    ("OPENED/S", 0),
     ("TARGET", 0),
     ("ID", 8),
     ("WHY", 8),
 )
-STATES = Table((*_BEGINNING, _WHY), _SACRIFICES, wraps=True)
-STATES_AND_RATES = Table((*_BEGINNING, *_RATES, _WHY), _SACRIFICES)
+_NOBODY = "The set is empty: clients are closed at once."
+STATES = Table((*_BEGINNING, _WHY), _SACRIFICES, wraps=True, nobody=_NOBODY)
+STATES_AND_RATES = Table((*_BEGINNING, *_RATES, _WHY), _SACRIFICES, nobody=_NOBODY)
 
 
 def status(url: str, *, watches: bool, timeout: float, asJSON: bool) -> int:
@@ -77,13 +80,21 @@ def status(url: str, *, watches: bool, timeout: float, asJSON: bool) -> int:
     if asJSON:
         screen.write(json.dumps(state, indent=2 if screen.isTerminal else None) + "\n")
     else:
-        lines = [*headlines(state, screen), *STATES.lines(state["backends"], screen)]
+        rows = state["backends"]
+        if screen.isTerminal and len(rows) > screen.size[1]:
+            # They scroll by, but for the last ones.
+            rows = sorted(rows, key=lambda each: each.get("state") != "ready")
+        lines = [*headlines(state, screen), *STATES.lines(rows, screen)]
         screen.write("".join(f"{line}\n" for line in lines))
     return FINE if state.get("ready") is True and not _deaf(state) else NOT_ALL_WELL
 
 
-def headlines(state: Mapping[str, Any], screen: Screen) -> list[str]:
-    """What there is to say of the whole; for programs one line that does not look like a row of the table."""
+def headlines(state: Mapping[str, Any], screen: Screen, unservedRate: float | None = None) -> list[str]:
+    """
+    What there is to say of the whole; for programs one line that does not look like a row of the table.
+
+    @param unservedRate: how many clients a second are not served at present, if that is known.
+    """
     provider = state.get("provider")
     provider = provider if isinstance(provider, dict) else {}
     deaf = _deaf(state)
@@ -95,11 +106,12 @@ def headlines(state: Mapping[str, Any], screen: Screen) -> list[str]:
         f"{exact(state.get('connections'))} open",
         f"{exact(state.get('dialing'))} dialing",
     ]
-    unserved = _unserved(state.get("unserved"))
+    unserved = _unserved(unservedOf(state), unservedRate)
+    doubts = shared((each.get("id"), each.get("target")) for each in state["backends"])
     error = provider.get("error")
     if not screen.isTerminal:
         told += [unserved] if unserved else []
-        told += deaf
+        told += [*deaf, *doubts]
         told += [f"{key} {exact(provider[key])}" for key in ("source", "changed", "error") if provider.get(key)]
         return ["# " + "; ".join(told)]
     lines = [("; ".join(told), (Paint.GOOD if ready else Paint.DOUBTFUL) if isReady else Paint.BAD)]
@@ -108,7 +120,8 @@ def headlines(state: Mapping[str, Any], screen: Screen) -> list[str]:
         changed = f", changed {age(provider['changed'])} ago" if provider.get("changed") else ""
         lines.append((exact(provider["source"]) + changed, Paint.FAINT))
     if unserved:
-        lines.append((unserved, Paint.DOUBTFUL))
+        lines.append((unserved, Paint.BAD if unservedRate else Paint.DOUBTFUL))
+    lines += [(each, Paint.DOUBTFUL) for each in doubts]
     if error:
         lines.append((f"error: {exact(error)}", Paint.BAD))
     return [screen.painted(line, paint) for text, paint in lines for line in wrapped(text, screen.size[0])] + [""]
@@ -121,34 +134,17 @@ def _deaf(state: Mapping[str, Any]) -> list[str]:
     return [f"{exact(each.get('address'))}: {exact(each['why'])}" for each in known if each.get("why")]
 
 
-def _unserved(counts: object) -> str:
-    """How many clients got no backend, by close reason."""
+def unservedOf(state: Mapping[str, Any]) -> dict[str, int]:
+    """How many clients got no backend since the start, by close reason."""
+    counts = state.get("unserved")
     if not isinstance(counts, dict):
+        return {}
+    return {exact(reason): int(number) for reason, each in counts.items() if (number := numeral(each))}
+
+
+def _unserved(counts: Mapping[str, int], now: float | None) -> str:
+    if not counts:
         return ""
-    known = {exact(reason): int(number) for reason, each in counts.items() if (number := numeral(each))}
-    if not known:
-        return ""
-    causes = ", ".join(f"{reason} {count}" for reason, count in known.items())
-    return f"{counted(sum(known.values()), 'client')} not served: {causes}"
-
-
-def withRates(
-    backends: Sequence[Mapping[str, Any]], former: Sequence[Mapping[str, Any]], seconds: float
-) -> list[dict[str, Any]]:
-    """The backends with what they do in a second, as far as the same ones were there so many seconds before."""
-    before = {(exact(each.get("id")), exact(each.get("target"))): each for each in former}
-    found = []
-    for each in backends:
-        past = before.get((exact(each.get("id")), exact(each.get("target"))), {})
-        rates = {
-            name: _rate(each.get(key), past.get(key), seconds)
-            for name, key in (("openedRate", "opened"), ("inRate", "bytesIn"), ("outRate", "bytesOut"))
-        }
-        found.append({**each, **rates})
-    return found
-
-
-def _rate(now: object, before: object, seconds: float) -> float | None:
-    """Counters begin anew when the program does."""
-    new, old = numeral(now), numeral(before)
-    return None if new is None or old is None or new < old or seconds <= 0 else (new - old) / seconds
+    causes = ", ".join(f"{reason} {count}" for reason, count in counts.items())
+    told = f"{counted(sum(counts.values()), 'client')} not served since the start"
+    return f"{told}, {rate(now)}/s now: {causes}" if now else f"{told}: {causes}"

@@ -40,13 +40,15 @@ class Column:
 class Table:
     """
     @ivar sacrifices: what becomes of which column, in this order, until it all fits a terminal: it is cut down to so
-        many characters, but not further than need be, or it goes (0).
+        many characters, but not further than need be, or it goes (0). Those that stand together go together.
     @ivar wraps: whether the last column goes on below itself where it would be cut.
+    @ivar nobody: what people are told in place of a table that has no rows.
     """
 
     columns: Sequence[Column]
     sacrifices: Sequence[tuple[str, int]] = ()
     wraps: bool = False
+    nobody: str = ""
 
     def lines(self, rows: Sequence[Row], screen: Screen) -> list[str]:
         """The lines of the table, its titles first; and below, which columns have gone, if any."""
@@ -57,6 +59,8 @@ class Table:
         return [titles, *("\t".join(exact(row.get(column.key)) for column in self.columns) for row in rows)]
 
     def _aligned(self, rows: Sequence[Row], screen: Screen) -> list[str]:
+        if self.nobody and not rows:
+            return wrapped(self.nobody, screen.size[0])
         columns, cells = [], []
         for column in self.columns:
             texts = [column.human(row.get(column.key)) for row in rows]
@@ -85,10 +89,12 @@ class Table:
     def _squeeze(self, columns: Sequence[Column], widths: list[int], room: int) -> None:
         numbers = {column.title: number for number, column in enumerate(columns)}
         wanted = [*widths]
-        for title, least in self.sacrifices:
-            number = numbers.get(title)
-            if number is not None and widths[number] > least and _total(widths) > room:
-                widths[number] = least
+        for titles, least in self.sacrifices:
+            if _total(widths) > room:
+                for title in titles.split():
+                    number = numbers.get(title)
+                    if number is not None:
+                        widths[number] = min(widths[number], least)
         # That may have been more than was needed.
         for number, each in enumerate(widths):
             if each:

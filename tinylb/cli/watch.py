@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tinylb.cli.client import StatusClient, Unreachable
 from tinylb.cli.failure import FINE
+from tinylb.cli.rates import growth, withRates
 from tinylb.cli.screen import Paint, Screen
-from tinylb.cli.status import STATES_AND_RATES, headlines, withRates
+from tinylb.cli.status import STATES_AND_RATES, headlines, unservedOf
 from tinylb.cli.table import wrapped
 from tinylb.cli.units import lasting
 from tinylb.wording import timestamp
@@ -66,6 +69,7 @@ class _History:
 
     @ivar state: the last state that there was.
     @ivar backends: its backends, with rates if it is not the first one.
+    @ivar unservedRate: how many clients a second got no backend, if it is not the first one.
     @ivar error: why there is none now.
     @ivar since: when that began.
     """
@@ -76,7 +80,9 @@ class _History:
         self._client = client
         self._seconds = seconds
         self._seenAt: float | None = None
+        self._unserved = 0
         self.backends: list[dict[str, Any]] = []
+        self.unservedRate: float | None = None
         self.error: Unreachable | None = None
         self.since = 0.0
 
@@ -92,8 +98,12 @@ class _History:
             self._seenAt = None
             return
         now = self._seconds()
-        former = [] if self._seenAt is None else self.backends
-        self.backends = withRates(state["backends"], former, 0 if self._seenAt is None else now - self._seenAt)
+        # Without a former one there are no rates.
+        elapsed = 0.0 if self._seenAt is None else now - self._seenAt
+        unserved = sum(unservedOf(state).values())
+        self.backends = withRates(state["backends"], self.backends, elapsed)
+        self.unservedRate = growth(unserved, self._unserved, elapsed)
+        self._unserved = unserved
         self.state, self._seenAt, self.error = state, now, None
 
     @property
@@ -138,13 +148,17 @@ class _Blocks(_View):
         if history.error is not None:
             self.screen.write(f"# {timestamp()} {history.error}\n")
             return
-        lines = [*headlines(history.state, self.screen), *STATES_AND_RATES.lines(history.backends, self.screen)]
+        head = headlines(history.state, self.screen, history.unservedRate)
+        lines = [*head, *STATES_AND_RATES.lines(history.backends, self.screen)]
         lines[0] = f"# {timestamp()} {lines[0].removeprefix('# ')}"
         self.screen.write("".join(f"{line}\n" for line in lines))
 
 
 class _Drawing(_View):
-    """A terminal's screen, drawn again and again. The last picture stays when it is over."""
+    """
+    A terminal's screen, drawn again and again. The last picture stays when it is over; while it is suspended (Ctrl-Z)
+    the former screen is there.
+    """
 
     def __init__(self, screen: Screen) -> None:
         super().__init__(screen)
@@ -153,23 +167,40 @@ class _Drawing(_View):
     def begin(self) -> None:
         """See L{_View.begin}."""
         self._latest = ()
+        if signal.getsignal(signal.SIGTSTP) is signal.SIG_DFL:
+            signal.signal(signal.SIGTSTP, self._suspend)
         self.screen.write(_ENTER)
 
     def show(self, history: _History) -> None:
         """See L{_View.show}."""
         self._latest = self._picture(history)
-        # Cleared first: behind the last column of a line there is no place.
-        self.screen.write(_HOME + "".join(f"{_CLEAR_LINE}{line}\r\n" for line in self._latest) + _CLEAR_REST)
+        self.screen.write(self._drawn())
 
     def end(self) -> None:
         """See L{_View.end}."""
+        if signal.getsignal(signal.SIGTSTP) == self._suspend:
+            signal.signal(signal.SIGTSTP, signal.SIG_DFL)
         if self._latest is not None:
             self.screen.write(_LEAVE + "".join(f"{line}\n" for line in self._latest))
+
+    def _drawn(self) -> str:
+        # Cleared first: behind the last column of a line there is no place.
+        return _HOME + "".join(f"{_CLEAR_LINE}{line}\r\n" for line in self._latest or ()) + _CLEAR_REST
+
+    def _suspend(self, number: int, _: object) -> None:
+        """Give the screen back, stop as if nobody had asked, and go on when the shell says so."""
+        # Not by way of the stream: this may come while that is written to.
+        terminal = self.screen.out.fileno()
+        os.write(terminal, _LEAVE.encode())
+        signal.signal(number, signal.SIG_DFL)
+        signal.raise_signal(number)
+        signal.signal(number, self._suspend)
+        os.write(terminal, (_ENTER + self._drawn()).encode(self.screen.out.encoding, "replace"))
 
     def _picture(self, history: _History) -> list[str]:
         width, lines = self.screen.size
         height = max(1, lines - 1)
-        head = headlines(history.state, self.screen)
+        head = headlines(history.state, self.screen, history.unservedRate)
         if history.trouble is not None:
             head = [*(self.screen.painted(line, Paint.BAD) for line in wrapped(history.trouble, width)), *head]
         rows = history.backends

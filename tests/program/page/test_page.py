@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
+import threading
 import time
+from contextlib import closing
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from signal import SIGKILL
 
+from tests.program.browser import Browser
 from tests.program.page.visit import HEARS, Visit, hasDecided, hasHappened, row, waitForIds
 from tests.program.peers import freePort, parseAddress
+from tests.program.processes import ROOT
 from tests.program.stage import LOOPBACK, Stage
 from tinylb.status.feed import LISTENERS
 
@@ -106,6 +115,55 @@ def test_dead(stage: Stage, visit: Visit) -> None:
     assert re.search(r"for \d\s+s", text)
     assert "2 of 3\n" in page.text()
     page.waitFor(hasDecided(r"c\s+dead"))
+    assert page.evaluate(NOTICES) == ""
+    for id in "ab":
+        servers[id].close()
+    page.waitFor(f"{NOTICES} == 'No backend is ready. New clients are tried with all of them.'")
+
+
+def test_sameTarget(stage: Stage, visit: Visit) -> None:
+    """Ids that lead to the same target say so, and name each other."""
+    server = stage.server("x")
+    stage.write({**dict.fromkeys("abcde", server), "f": stage.server("y")})
+    page = visit.follow()
+    waitForIds(page, *"abcdef")
+    tags = {id: page.evaluate(f"{row(id)}.querySelector('.tags').innerText") for id in "adf"}
+    assert tags == {
+        "a": "tier 0, weight 1, same target as b, c and 2 more",
+        "d": "tier 0, weight 1, same target as a, b and 2 more",
+        "f": "tier 0, weight 1",
+    }
+    stage.write({"a": server, "b": server})
+    page.waitFor(f"{row('a')}.innerText.includes('same target as b') && !{row('a')}.innerText.includes('more')")
+
+
+def test_usedOtherwise(stage: Stage, visit: Visit) -> None:
+    """When a target is used otherwise, who and how is among the events and decisions, and in its row."""
+    servers = stage.servers("a", "b")
+    page = visit.follow()
+    page.waitFor(HEARS)
+    changed = {"address": servers["b"].target, "weight": 2, "proxyProtocol": "v1"}
+    stage.writeText(json.dumps({"backends": {"a": servers["a"].target, "b": changed}}))
+    page.waitFor(hasHappened(r"set 2: changed b \(weight 2, PROXY protocol v1\)"))
+    page.waitFor(hasDecided(r"b\s+changed\s+weight 2, PROXY protocol v1"))
+    assert page.evaluate(f"{row('b')}.querySelector('.tags').innerText") == "tier 0, weight 2, PROXY v1"
+    stage.write({})
+    page.waitFor(hasHappened("set 3: removed a, b"))
+
+
+def test_strangeAnswer(stage: Stage, visit: Visit) -> None:
+    """An answer that it cannot show does not end it: it says so, marks what it shows as old, and goes on asking."""
+    stage.servers("a")
+    page = visit.follow()
+    page.waitFor(HEARS)
+    page.evaluate("{const real = fetch; window.healed = () => { window.fetch = real; };}")
+    page.evaluate("window.fetch = async () => new Response('{}'), 0")
+    page.waitFor(f"{NOTICES}.includes('its answer is not understood')")
+    assert page.evaluate("document.title").startswith("no connection")
+    page.evaluate("healed()")
+    page.waitFor(f"{NOTICES} == ''")
+    page.waitFor(HEARS)
+    assert page.evaluate("document.title").startswith("ready")
 
 
 def test_emptySet(stage: Stage, visit: Visit) -> None:
@@ -114,7 +172,7 @@ def test_emptySet(stage: Stage, visit: Visit) -> None:
     tinylb = stage.follow("--status", LOOPBACK)
     page = visit.open(tinylb)
     assert page.evaluate("document.title").startswith("not ready")
-    assert "No backend can be used" in page.evaluate(NOTICES)
+    assert "they are closed at once" in page.evaluate(NOTICES)
     assert "The set is empty" in page.text()
     assert stage.nameOf(tinylb) == ""
     page.waitFor("document.getElementById('totals').innerText.includes('1 no-backends')")
@@ -133,6 +191,19 @@ def test_sourceInTrouble(stage: Stage, visit: Visit) -> None:
     waitForIds(page, "a")
     stage.write(servers)
     page.waitFor(f"{NOTICES} == ''")
+
+
+def test_withoutScript(browser: Browser, tmp_path: Path) -> None:
+    """When a part of its script has not come it says so, and what to do; nobody is told to wait."""
+    folder = shutil.copytree(ROOT / "tinylb" / "status" / "page", tmp_path / "page")
+    (folder / "charts.js").unlink()
+    handler = partial(SimpleHTTPRequestHandler, directory=str(folder))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        with closing(browser.open(f"http://127.0.0.1:{server.server_port}/")) as page:
+            page.waitFor("document.body.innerText.includes('has not come')")
+            assert "connecting" not in page.text()
+        server.shutdown()
 
 
 def test_traffic(stage: Stage, visit: Visit) -> None:

@@ -92,12 +92,39 @@ def test_narrow(stage: Stage, visit: Visit, width: int) -> None:
     assert page.evaluate(outside) == []
 
 
+def test_totals(stage: Stage, visit: Visit) -> None:
+    """The six figures stand in one row, two or three, and in none of them alone; each has room for what it says."""
+    stage.servers("a")
+    page = visit.follow()
+    columns = "getComputedStyle(document.getElementById('totals')).gridTemplateColumns.split(' ').length"
+    texts = "[...document.querySelectorAll('#totals dt, #totals dd')]"
+    found = []
+    for width in range(320, 1421, 20):
+        page.look(width=width)
+        found.append(page.evaluate(columns))
+        assert page.evaluate(f"{texts}.every(each => each.scrollWidth <= each.clientWidth)"), width
+    assert sorted(found) == found
+    assert set(found) == {2, 3, 6}
+
+
+def test_headings(stage: Stage, visit: Visit) -> None:
+    """However wide it is, what belongs together in a heading stays together."""
+    stage.servers("a")
+    page = visit.follow()
+    page.waitFor(HEARS)
+    top = "document.getElementById('{}').getBoundingClientRect()"
+    for width in range(320, 1421, 20):
+        page.look(width=width)
+        assert page.evaluate(f"{top.format('each')}.top < {top.format('pause')}.bottom"), width
+        assert page.evaluate(f"{top.format('pause')}.top < {top.format('each')}.bottom"), width
+
+
 def test_hostileIds(stage: Stage, visit: Visit) -> None:
     """An id is text, whatever is in it: nothing of it becomes part of the page, or is run."""
     stage.write(dict.fromkeys(HOSTILE, "127.0.0.1:1"))
     page = visit.follow()
     waitForIds(page, *sorted(HOSTILE))
-    page.waitFor(f"document.getElementById('decisions').children.length == {len(HOSTILE)}")
+    page.waitFor("document.getElementById('decisions').children.length == 12")
     assert page.evaluate("document.querySelectorAll('main img, main script, body > table').length") == 0
     assert page.complaints() == []
 
@@ -195,6 +222,54 @@ def test_many(stage: Stage, visit: Visit) -> None:
     begun, busy = time.monotonic(), page.measure()["TaskDuration"]
     page.waitFor(f"performance.now() > {page.evaluate('performance.now()')} + 3000")
     assert page.measure()["TaskDuration"] - busy < 0.5 * (time.monotonic() - begun)
+
+
+RATES = """
+import("/rates.js").then(({ Rates }) => {
+  const rates = new Rates();
+  const take = (seconds, count) => {
+    const backends = [{ target: "a", connections: 1, opened: count, bytesIn: count, bytesOut: count }];
+    rates.take({ backends, unserved: { "no-backends": count } }, seconds);
+    return [rates.totals.opened.latest, rates.unserved.latest];
+  };
+  return [take(0, 5), take(1, 15), take(3, 75), take(3.5, 99), take(5, 70), take(6, 72), take(16, 100)];
+})
+"""
+
+
+def test_rates(stage: Stage, visit: Visit) -> None:
+    """All charts have what a second had, however long ago the last look was; what nobody knows is left out."""
+    stage.servers("a")
+    rates = [(None, None), (10, 10), (30, 30), (30, 30), (0, None), (2, 2), (None, None)]
+    assert [tuple(each) for each in visit.follow().evaluate(RATES)] == rates
+
+
+DECISIONS = """
+Promise.all([import("/decisions.js"), import("/dom.js")]).then(([{ Decisions }, { byId }]) => {
+  const decisions = new Decisions();
+  const of = (what, count, why) =>
+    [...Array(count).keys()].map((number) => ({ time: null, backend: `${what} ${number}`, what, why }));
+  const take = (why) => decisions.take([...of("added", 20, "it came"), ...of("picked", 20, why)]);
+  take("1 pick");
+  const before = [...byId("decisions").children];
+  take("2 picks");
+  const after = [...byId("decisions").children];
+  return [after.map((item) => item.innerText.split("\\n").pop()), after.every((item, at) => item === before[at])];
+})
+"""
+
+
+def test_decisions(stage: Stage, visit: Visit) -> None:
+    """What is so at present comes first, and leaves room for what has happened; a count that grows moves nothing."""
+    stage.servers("a")
+    page = visit.follow()
+    page.hide(isHidden=True)
+    texts, areSame = page.evaluate(DECISIONS)
+    assert texts == [
+        *(f"picked {number} picked 2 picks" for number in range(6)),
+        *(f"added {number} added it came" for number in range(6)),
+    ]
+    assert areSame
 
 
 WORDING = {

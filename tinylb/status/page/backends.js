@@ -4,7 +4,7 @@ import { Chart } from "./charts.js";
 import { arrange, byId, element, setOrHide, setText } from "./dom.js";
 import { MEASURES } from "./rates.js";
 import { badge, urgency } from "./states.js";
-import { bytesPerSecond, clock, count, counted, lasting, perSecond } from "./wording.js";
+import { bytesPerSecond, clock, count, counted, lasting, perSecond, some } from "./wording.js";
 
 // So many rows are shown until somebody asks for all: each has four charts that move.
 const FEW = 30;
@@ -23,6 +23,7 @@ export class Backends {
   #rates;
   #rows = new Map();
   #backends = [];
+  #ids = new Map();
   #sort = { by: "state", isReversed: false };
   #isWhole = false;
 
@@ -39,6 +40,7 @@ export class Backends {
   /** Another picture. Who is in it no more is gone from the page at once. */
   take(state) {
     this.#backends = state.backends;
+    this.#ids = idsByTarget(this.#backends);
     const ids = new Set(this.#backends.map((backend) => backend.id));
     for (const id of this.#rows.keys()) if (!ids.has(id)) this.#rows.delete(id);
     setOrHide(byId("nobody"), this.#backends.length ? "" : "The set is empty: clients are closed at once.");
@@ -87,7 +89,7 @@ export class Backends {
   #row(backend, most) {
     let row = this.#rows.get(backend.id);
     if (!row) this.#rows.set(backend.id, (row = new Row(backend.id)));
-    row.show(backend, this.#rates.of(backend.target), most);
+    row.show(backend, this.#rates.of(backend.target), most, this.#ids.get(backend.target));
     return row.node;
   }
 }
@@ -113,9 +115,11 @@ class Row {
     this.#state.append(element("span"), element("time"));
   }
 
-  show(backend, series, most) {
+  /** @param ids all that lead to its target. */
+  show(backend, series, most, ids) {
     setOrHide(this.#address, backend.target === backend.id ? "" : backend.target);
-    setText(this.#tags, tags(backend));
+    const others = ids.length > 1 ? `, same target as ${some(except(ids, backend.id), 2)}` : "";
+    setText(this.#tags, tags(backend) + others);
     this.#showState(backend);
     setOrHide(this.#why, backend.why);
     setOrHide(this.#failed, backend.failed ? `${counted(backend.failed, "dial")} failed so far` : "");
@@ -172,11 +176,23 @@ function cell(classes, ...content) {
   return made;
 }
 
+function idsByTarget(backends) {
+  const found = new Map();
+  for (const { id, target } of backends) {
+    if (found.has(target)) found.get(target).push(id);
+    else found.set(target, [id]);
+  }
+  return found;
+}
+
+const except = (ids, own) => ids.filter((id) => id !== own);
+
 function searchable(backend) {
   const { id, target, state, why } = backend;
   return `${id} ${target} ${state} ${why} ${tags(backend)}`.toLowerCase();
 }
 
-function tags({ tier, weight, standby }) {
-  return `tier ${count(tier)}, weight ${count(weight)}${standby ? ", standby" : ""}`;
+function tags({ tier, weight, standby, proxyProtocol }) {
+  const more = (standby ? ", standby" : "") + (proxyProtocol ? `, PROXY ${proxyProtocol}` : "");
+  return `tier ${count(tier)}, weight ${count(weight)}${more}`;
 }

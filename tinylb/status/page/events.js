@@ -9,7 +9,7 @@ const BETWEEN_DRAWINGS = 250;
 
 /** How each kind is told. What is not here is told by its fields. */
 const SENTENCES = {
-  "backends-replaced": (event) => `set ${event.revision}: ${changes(event) || "other properties"}`,
+  "backends-replaced": (event) => `set ${event.revision}: ${changes(event) || "nobody is in it"}`,
   "target-removed": (event) => `${event.target} has left the set; ${ended(event.pairs)}`,
   "verdict-changed": (event) =>
     `${some(event.backends)} is ${event.verdict}: ${event.why}${event.pairs ? `; ${ended(event.pairs)}` : ""}`,
@@ -25,6 +25,14 @@ const SENTENCES = {
     `${bytes(event.bytesIn)} to it, ${bytes(event.bytesOut)} back`,
   missed: (event) => `${counted(event.count, "event")} did not reach this page`,
   skipped: (event) => `too much happens: what connections do for ${measured(event.seconds)} is left out`,
+};
+
+/** How those are told who came, left, or are another way now. */
+const CHANGED = {
+  added: ([id]) => id,
+  removed: ([id]) => id,
+  moved: ([id]) => id,
+  changed: ([id, what]) => `${id} (${what})`,
 };
 
 const OF_CONNECTIONS = new Set([
@@ -94,8 +102,8 @@ function told(event) {
 }
 
 function changes(event) {
-  const told = ["added", "removed", "moved"].filter((what) => event[what].length);
-  return told.map((what) => `${what} ${some(event[what].map(([id]) => id))}${more(event, what)}`).join("; ");
+  const told = Object.keys(CHANGED).filter((what) => event[what].length);
+  return told.map((what) => `${what} ${some(event[what].map(CHANGED[what]))}${more(event, what)}`).join("; ");
 }
 
 /** Long lists are told in part. */

@@ -64,11 +64,20 @@ export class Feed {
       if (!response.ok) throw new Error(`it answers ${response.status}`);
       answer = await response.json();
     } catch (error) {
-      this.#closeEvents();
-      this.#told.lost(cause(error));
+      this.#lose(cause(error));
       return;
     }
-    take(answer);
+    try {
+      take(answer);
+    } catch (error) {
+      console.error(error);
+      this.#lose("its answer is not understood; if it was upgraded, load this page anew");
+    }
+  }
+
+  #lose(cause) {
+    this.#closeEvents();
+    this.#told.lost(cause);
   }
 
   #openEvents(now) {

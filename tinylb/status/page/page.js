@@ -20,7 +20,9 @@ class Page {
   #isLost = false;
 
   constructor() {
+    byId("scriptless").remove();
     setText(byId("where"), location.host);
+    setText(byId("verdict"), "connecting");
     new Feed({
       state: (state) => this.#take(state),
       decisions: (decisions) => this.#decisions.take(decisions),
@@ -31,20 +33,22 @@ class Page {
   }
 
   #take(state) {
-    this.#heard = new Date();
+    const now = new Date();
     this.#rates.take(state, performance.now() / 1000);
     this.#totals.take(state);
     this.#backends.take(state);
-    this.#showSource(state);
-    this.#find();
+    this.#showSource(state, now);
     const isReady = state.ready && state.listening.every(({ accepting }) => accepting);
     this.#announce(isReady ? "ready" : "not ready", isReady);
-    this.#notice("unusable", state.ready ? "" : "No backend can be used now. New clients are closed at once.");
+    this.#notice("unusable", state.ready ? "" : unusable(state.backends));
     const deaf = state.listening.filter(({ accepting }) => !accepting).map(({ address, why }) => `${address}: ${why}`);
     this.#notice("deaf", deaf.length ? `No new clients are taken at ${deaf.join("; ")}.` : "");
     const trouble = state.provider.error;
     this.#notice("trouble", trouble ? `The source is in trouble, and the last set stays: ${trouble}` : "");
     document.querySelector("main").hidden = false;
+    // Only now: what cannot be shown is as good as lost.
+    this.#heard = now;
+    this.#find();
   }
 
   #lose(cause) {
@@ -62,10 +66,10 @@ class Page {
     document.body.classList.remove("stale");
   }
 
-  #showSource({ provider, revision }) {
+  #showSource({ provider, revision }, now) {
     const changed = provider.changed ? new Date(provider.changed) : null;
     const when = changed
-      ? `set ${revision}, changed at ${clock(changed)}, ${lasting((this.#heard - changed) / 1000)} ago`
+      ? `set ${revision}, changed at ${clock(changed)}, ${lasting((now - changed) / 1000)} ago`
       : "no set yet";
     setText(byId("source"), `${provider.source}: ${when}`);
   }
@@ -90,6 +94,13 @@ class Page {
       byId("notices").append(notice);
     }
   }
+}
+
+/** What it means for clients that no backend is usable. */
+function unusable(backends) {
+  return backends.some(({ state }) => state !== "draining")
+    ? "No backend is ready. New clients are tried with all of them."
+    : "There is no backend for new clients: they are closed at once.";
 }
 
 new Page();

@@ -20,11 +20,11 @@ export class Rates {
     this.unserved = new Series();
   }
 
-  /** @return whether enough time has passed for a new sample. */
+  /** Another picture; it is left out where too little time has passed for a new sample. */
   take(state, seconds) {
     const former = this.#former;
     const elapsed = former ? seconds - former.seconds : Infinity;
-    if (elapsed < SHORTEST) return false;
+    if (elapsed < SHORTEST) return;
     const current = { seconds, targets: byTarget(state.backends), unserved: sumOf(state.unserved) };
     const missed = former ? Math.max(0, Math.round(elapsed) - 1) : 0;
     const isLate = elapsed > LONGEST;
@@ -37,9 +37,8 @@ export class Rates {
       }),
     );
     for (const name of MEASURES) this.totals[name].push(this.#total(name, isLate), missed);
-    this.unserved.push(isLate ? null : atLeastNothing(current.unserved - former.unserved), missed);
+    this.unserved.push(growth("unserved", isLate ? undefined : former, current, elapsed), missed);
     this.#former = current;
-    return true;
   }
 
   of(target) {

@@ -32,7 +32,7 @@ export class Totals {
     const { totals } = this.#rates;
     this.#showBackends(state.backends);
     this.#showUnserved(state.unserved);
-    this.#measured.connections.say(count(state.connections), state.dialing ? `${count(state.dialing)} dialling` : "");
+    this.#measured.connections.say(count(state.connections), state.dialing ? `${count(state.dialing)} dialing` : "");
     this.#measured.opened.say(perSecond(totals.opened.latest));
     this.#measured.bytesIn.say(bytesPerSecond(totals.bytesIn.latest));
     this.#measured.bytesOut.say(bytesPerSecond(totals.bytesOut.latest));
@@ -53,14 +53,8 @@ export class Totals {
   #showUnserved(counts) {
     const series = this.#rates.unserved;
     const reasons = Object.entries(counts).sort(([, one], [, other]) => other - one);
-    this.#unserved.say(
-      count(sumOf(counts)),
-      some(
-        reasons.map(([reason, number]) => `${count(number)} ${reason}`),
-        2,
-      ),
-      series.sum > 0,
-    );
+    const told = reasons.map(([reason, number]) => `${count(number)} ${reason}`).join(", ");
+    this.#unserved.say(count(sumOf(counts)), told && `since the start: ${told}`, series.sum > 0);
     this.#unserved.draw(series, LEAST.unserved);
   }
 }
