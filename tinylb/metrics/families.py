@@ -30,7 +30,7 @@ class BackendFamily:
 
 
 def backendFamilies() -> list[BackendFamily]:
-    """All of them."""
+    """All families of this kind."""
     gauge, counter = GaugeMetricFamily, CounterMetricFamily
     ways, ends = ("in", "out"), [end.value for end in ENDS]
     states, kinds = [verdict.value for verdict in Verdict], [kind.value for kind in DialFailure]
@@ -86,7 +86,7 @@ _STATES = {verdict: tuple(int(each is verdict) for each in Verdict) for verdict 
 
 
 def _present(values: Callable[[Presence, Labels], tuple[object, ...]]) -> Values:
-    """Of those only that are in the set."""
+    """Give values only for backends that are in the set."""
 
     def ofReading(reading: Reading, labels: Labels) -> tuple[object, ...] | None:
         return None if reading.presence is None else values(reading.presence, labels)

@@ -1,4 +1,4 @@
-"""The families of metrics that say something of the balancer as a whole, and of its process."""
+"""The families of metrics about the balancer as a whole, and about its process."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _UNSERVED = (
 
 def generalFamilies(sources: Sources, readings: Iterable[Reading]) -> Iterator[Metric]:
     """
-    All of them.
+    All families of this kind.
 
     @param readings: of each backend.
     """

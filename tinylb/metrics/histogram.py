@@ -9,9 +9,9 @@ from itertools import accumulate
 
 class Histogram:
     """
-    How often values of which size came.
+    Counts values by size.
 
-    @param bounds: up to each of them values are counted apart; the rest is counted together.
+    @param bounds: the upper bounds of the buckets; a last bucket has what is beyond them.
     @ivar counts: one for each bound, and one for what is beyond.
     @ivar sum: of all values.
     """
@@ -24,7 +24,7 @@ class Histogram:
         self.sum = 0.0
 
     def add(self, value: float) -> None:
-        """One more. It belongs to a bound that it equals."""
+        """Count a value. One that equals a bound belongs to that bound's bucket."""
         self.counts[bisect_left(self.bounds, value)] += 1
         self.sum += value
 

@@ -1,6 +1,6 @@
 """
-Lines of Prometheus' text, from prometheus-client: it writes those of one backend once, without a value, and later only
-label and values are filled in. To have each line written anew takes 5 µs, and 200 backends have 12,000 of them.
+Lines of Prometheus' text. prometheus-client writes the lines of one backend once, without values; later only the label
+and the values are filled in. Having it write a line anew takes 5 µs, and 200 backends have 12,000 lines.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 BACKEND = "\0"
-"""Stands for the backend's id where a label has it as its value."""
+"""Stands for the backend's id as a label's value."""
 
 BLANK = "\1"
-"""Stands for another label's value that is filled in."""
+"""Stands for the value of another label, to be filled in."""
 
 NO_VALUE = float("nan")
-"""Stands for a value."""
+"""Stands for a sample's value, to be filled in."""
 
 
 class _Collected(Collector):
@@ -30,7 +30,7 @@ class _Collected(Collector):
 
 
 def text(families: Iterable[Metric]) -> bytes:
-    """These, with their headers."""
+    """The text of these families, with their headers."""
     return generate_latest(_Collected(families))
 
 
@@ -60,14 +60,14 @@ class Shape:
 
 
 class Labels:
-    """The values of labels as the text has them. Those that were not asked for in a round are forgotten after it."""
+    """The values of labels, escaped for the text. Values that are not asked for in a round are forgotten after it."""
 
     def __init__(self) -> None:
         self._former: dict[str, str] = {}
         self._known: dict[str, str] = {}
 
     def begin(self) -> None:
-        """Another round."""
+        """Begin another round."""
         self._former, self._known = self._known, {}
 
     def of(self, value: str) -> str:
@@ -80,7 +80,7 @@ class Labels:
 
 def _escaped(value: str) -> str:
     family = GaugeMetricFamily("x", "", labels=("x",))
-    # JSON may have half a character, which cannot be encoded and would spoil the whole text. The other two are ours.
+    # JSON may have a lone surrogate, which cannot be encoded and would spoil the text. BACKEND and BLANK are ours.
     value = value.encode("utf-8", "backslashreplace").decode().replace(BACKEND, "\\0").replace(BLANK, "\\1")
     family.add_metric((value,), 0)
     line = text((family,)).decode().split("\n")[-2]

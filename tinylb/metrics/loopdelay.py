@@ -1,4 +1,4 @@
-"""How late the event loop is: what a timer waits beyond its time."""
+"""Measures how late the event loop is: how long a timer waits beyond its time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MINUTE = 60.0
 
 IDLE_INTERVAL = 1.0
 BUSY_INTERVAL = 0.1
-# The part of a core from which on a process is looked at more closely.
+# The part of a core above which the process counts as busy.
 BUSY = 0.02
 
 
@@ -26,8 +26,9 @@ def _nothing() -> None:
 
 class LoopDelay:
     """
-    Sets a timer, and sees how late it comes: so long everything else has waited, too. While the process is idle, and
-    nothing can wait, that is once a second; else ten times. A delay shorter than that may fall between two timers.
+    Sets a timer, and measures how late it comes: everything else has waited as long. It does so once a second while
+    the process is idle, when nothing can wait, and else ten times a second. A delay that is shorter than the interval
+    may fall between two timers.
 
     @param clock: monotonic.
     @param cpu: gives the seconds of CPU that the process has used.
@@ -49,23 +50,23 @@ class LoopDelay:
         self._call: IDelayedCall | None = None
         self._due = self._since = 0.0
         self._used = 0.0
-        # When, and how long: each is followed by those that came later, and are shorter.
+        # When, and how long: each is later and shorter than the one before it.
         self._longest: deque[tuple[float, float]] = deque()
 
     def start(self) -> None:
-        """Begin, unless that was done."""
+        """Begin to measure. May be called again."""
         if self._call is None:
             self._schedule(self._clock.seconds(), IDLE_INTERVAL)
 
     def stop(self) -> None:
-        """End. What was found stays, and L{start} goes on."""
+        """Stop measuring. The histogram stays, and L{start} goes on with it."""
         call, self._call = self._call, None
         if call is not None:
             call.cancel()
             release(self._clock)
 
     def longest(self) -> float:
-        """The longest delay of the last minute, that of a timer which is overdue among them; in seconds."""
+        """The longest delay of the last minute, in seconds, including that of a timer that is overdue now."""
         now = self._clock.seconds()
         self._forget(now)
         past = self._longest[0][1] if self._longest else 0.0

@@ -1,4 +1,4 @@
-"""Counts what happens in a balancer, and tells it as Prometheus reads it."""
+"""Counts what happens in a balancer, and writes it in Prometheus' text format."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ class NotInstalled(ImportError):
 @implementer(ISelectiveObserver)
 class Metrics:
     """
-    Counts from L{start} to L{stop}. What is counted, and of whom, see L{Tally <tinylb.metrics.tally.Tally>}.
+    Counts from L{start} to L{stop}. L{Tally <tinylb.metrics.tally.Tally>} says what is counted for which backend.
 
     @param balancer: the service.
-    @param accessLog: is told of, where there is one.
+    @param accessLog: the access log, whose lines are counted; L{None} where there is none.
     @param clock: monotonic; by default the balancer's.
     """
 
@@ -52,18 +52,18 @@ class Metrics:
         self._page: Page | None = None
 
     def start(self) -> None:
-        """Begin to count, and import what a scrape needs: not when clients wait. May be called again."""
+        """Begin to count, and import what a scrape needs before clients wait. May be called again."""
         try:
             self._prepare()
         except NotInstalled:
-            pass  # whoever scrapes is told
+            pass  # each scrape says so
         if self not in self._balancer.observers:
             self._balancer.observers.append(self)
             self._follow()
             self._loopDelay.start()
 
     def stop(self) -> None:
-        """Count no more. What was counted stays. May be called again."""
+        """Stop counting. What was counted stays. May be called again."""
         if self in self._balancer.observers:
             self._balancer.observers.remove(self)
             self._loopDelay.stop()
@@ -82,7 +82,7 @@ class Metrics:
         Prometheus' text, version 0.0.4, in parts that take a millisecond at the most, so that clients have their turns
         between them. Any number of scrapes may go on side by side, or be given up.
 
-        @return: the parts, to be written one in a turn of the reactor. A part may be empty: it only added up.
+        @return: the parts, to be written one per turn of the reactor. A part may be empty: its turn was spent on sums.
         @raise NotInstalled: when the library is missing.
         """
         return self._prepare().parts()
@@ -97,5 +97,5 @@ class Metrics:
         return self._page
 
     def _follow(self) -> None:
-        # The present set, which is newer than the event's where one change was made by whoever was told of another.
+        # The current set is newer than the event's where an observer of one change has made another.
         self._tallies.follow(self._balancer.backends.members)

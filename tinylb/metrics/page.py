@@ -11,14 +11,14 @@ from tinylb.metrics.reading import Reading, readings
 from tinylb.metrics.sources import Sources
 
 FILLED_A_PART = 100
-"""So many backends' lines of a family come in one part; it takes about 0.3 ms."""
+"""How many times a backend's lines of a family are filled in for one part; it takes about 0.3 ms."""
 
 
 class Page:
     """
-    What there is to tell of a balancer.
+    Writes the text of a scrape.
 
-    @param sources: have counted it.
+    @param sources: where its figures come from.
     """
 
     def __init__(self, sources: Sources) -> None:

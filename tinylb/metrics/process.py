@@ -1,6 +1,6 @@
 """
-What Prometheus expects to hear of every process. prometheus-client has a collector for it, which lists all descriptors:
-with 20,000 of them nobody is served for 14 ms.
+The metrics that Prometheus expects of every process. prometheus-client's own collector lists all descriptors: with
+20,000 of them no client is served for 14 ms.
 """
 
 from __future__ import annotations
@@ -15,27 +15,27 @@ from pathlib import Path
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 MOST_LISTED = 2000
-"""So many descriptors are counted one by one where the kernel does not tell their number."""
+"""The most descriptors that are counted one by one, where the kernel does not tell their number."""
 
 
 def processFamilies(proc: Path = Path("/proc")) -> Iterator[Metric]:
     """
     See proc_pid_stat(5).
 
-    @param proc: where Linux tells; on other systems there is nothing.
+    @param proc: Linux's; on other systems there are no families.
     """
     try:
         fields = (proc / "self/stat").read_bytes().rpartition(b")")[2].split()
         openNow = _openDescriptors(proc / "self/fd")
     except OSError:
         return
-    # The first field here is the third there.
+    # The first field here is the third of the manual page.
     user, system, started, size, resident = (int(fields[number - 3]) for number in (14, 15, 22, 23, 24))
     ticks, page = os.sysconf("SC_CLK_TCK"), resource.getpagesize()
     yield CounterMetricFamily("process_cpu_seconds", "CPU time of the process, in seconds.", (user + system) / ticks)
     yield GaugeMetricFamily("process_resident_memory_bytes", "Memory of the process.", resident * page)
     yield GaugeMetricFamily("process_virtual_memory_bytes", "Address space of the process.", size)
-    # The boot's moment stands in /proc/stat, too, which a hardened service may not see.
+    # /proc/stat has the time of the boot, too, but a hardened service may not see it.
     booted = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
     yield GaugeMetricFamily(
         "process_start_time_seconds", "When the process started, in Unix time.", booted + started / ticks
@@ -49,13 +49,13 @@ def processFamilies(proc: Path = Path("/proc")) -> Iterator[Metric]:
 
 def _openDescriptors(folder: Path) -> int | None:
     """
-    Linux tells their number as the folder's size, since 6.2; else they are counted, if they are few.
+    Since Linux 6.2 their number is the folder's size; before that they are counted, if they are few.
 
-    @return: L{None} if that is not known.
+    @return: their number; L{None} if it is not known.
     """
     count = folder.stat().st_size
     if count:
         return count
     with os.scandir(folder) as entries:
         count = sum(1 for _ in islice(entries, MOST_LISTED + 1))
-    return None if count > MOST_LISTED else count - 1  # without that by which they are listed
+    return None if count > MOST_LISTED else count - 1  # without the one that lists them

@@ -1,4 +1,4 @@
-"""Notices a provider's trouble."""
+"""Counts a provider's troubles."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from datetime import datetime
 
 class ProviderWatch:
     """
-    Counts how often a provider's trouble has begun, or become another. A provider tells only how it is doing now, so
-    trouble that came and went between two looks is not counted.
+    Counts how often trouble of a provider begins, or changes. A provider tells only how it is doing now, so trouble
+    that comes and goes between two looks is not counted.
 
     @param describe: see L{IDescribed.describe <tinylb.interfaces.IDescribed.describe>}.
     @ivar errors: how often.
@@ -28,14 +28,14 @@ class ProviderWatch:
 
     @property
     def changed(self) -> float | None:
-        """When its set last changed, in Unix time; L{None} if nobody has said."""
+        """When its set last changed, in Unix time; L{None} if that is not known."""
         try:
             return None if self._changed is None else datetime.fromisoformat(self._changed).timestamp()
         except ValueError:
-            return None  # said by a provider of somebody's own
+            return None  # from a provider that is not tinylb's
 
     def look(self) -> None:
-        """See how it is doing."""
+        """Ask the provider how it is doing."""
         try:
             told = self._describe()
             error, self._changed = told["error"], told["changed"]

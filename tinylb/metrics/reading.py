@@ -1,4 +1,4 @@
-"""What is told of one backend in one scrape, read at one moment."""
+"""The figures of one backend for one scrape, read at one moment."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tinylb.pool import Pool
 from tinylb.registry import PAIRS_A_TURN, LivePair
 
 _A_BACKEND = 40
-"""Reading a backend takes as long as looking at so many connections."""
+"""Reading a backend takes as long as adding up so many connections."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Reading:
     """
     One backend. Histograms are as L{cumulated} gives them.
 
-    @ivar presence: L{None} of one that has left the set.
+    @ivar presence: L{None} for a backend that has left the set.
     @ivar closed: in the order of L{ENDS}; C{failures}: in the order of L{DialFailure <tinylb.DialFailure>}.
     """
 
@@ -56,9 +56,9 @@ class Reading:
 
 def readings(pool: Pool, tallies: Tallies) -> Iterator[Reading | None]:
     """
-    Those of the set, then those that have left it. L{None} comes in between where there has been much to add up:
-    others may have their turn. The bytes of open connections may be read a little later than the rest, never sooner, so
-    that nothing falls from one scrape to the next.
+    The backends of the set, then those that have left it. L{None} comes in between where there was much to add up, so
+    that others have their turns. The bytes of open connections may be read a little later than the rest, never sooner,
+    so that no counter falls from one scrape to the next.
     """
     spent = 0
     both = ((tallies.present(), pool.selection.backends.members), (list(tallies.departed()), ()))
@@ -76,7 +76,7 @@ def readings(pool: Pool, tallies: Tallies) -> Iterator[Reading | None]:
 
 
 class _Reader:
-    """Takes down at once all that can be, and then adds up the connections that were open at that moment."""
+    """Reads all counts of a backend at once, and then adds up the connections that were open at that moment."""
 
     def __init__(self, pool: Pool, tally: Tally, member: Member | None) -> None:
         pairs: tuple[LivePair, ...] = () if tally.record is None else tuple(tally.record.pairs)

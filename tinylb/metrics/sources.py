@@ -23,7 +23,7 @@ class LineCounts(Protocol):
 
 @dataclass(frozen=True)
 class Sources:
-    """All of them."""
+    """All sources of a scrape."""
 
     service: LoadBalancerService
     tallies: Tallies

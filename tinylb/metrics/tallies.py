@@ -1,4 +1,4 @@
-"""The tallies of all backend ids: those of the set, and for a while those that have left it."""
+"""The tallies of all backend ids: of those in the set, and for a while of those that have left it."""
 
 from __future__ import annotations
 
@@ -11,34 +11,34 @@ from tinylb.metrics.tally import Tally
 from tinylb.registry import Record, Registry
 
 LINGER = 600.0
-"""Seconds for which a backend that has left is told of still: its last connections end after it has left."""
+"""Seconds for which a backend that has left is still shown: its last connections end after it has left."""
 
 MOST_DEPARTED = 200
-"""So many of them at the most, since ids may come and go for ever. Who left first is forgotten first."""
+"""The most such backends, since ids may come and go for ever. The one that left first is forgotten first."""
 
 
 class Tallies:
     """
-    Knows the tally of each id. Who has left is forgotten only when the set changes next, or somebody scrapes: what a
-    change has ended is told after the change, and belongs to those whom it removed.
+    Keeps the tally of each id. An id that has left is forgotten only at the next change of the set, or the next scrape:
+    the events of connections that a change ends come after it, and are counted for the ids that it removed.
 
     @param clock: monotonic.
-    @param registry: has what is counted at targets.
+    @param registry: has the counts of targets.
     """
 
     def __init__(self, clock: IReactorTime, registry: Registry) -> None:
         self._clock = clock
         self._registry = registry
         self._present: dict[str, Tally] = {}
-        self._departed: dict[str, Tally] = {}  # who left first comes first
-        self._sharedOut: set[Record] = set()  # what was counted in these before is somebody's already
+        self._departed: dict[str, Tally] = {}  # the one that left first comes first
+        self._sharedOut: set[Record] = set()  # what these have counted so far belongs to an id already
 
     def of(self, id: str) -> Tally:
         """The tally of an id, made where there is none."""
         return self._present.get(id) or self._departed.get(id) or self._depart(Tally(id))
 
     def follow(self, members: Iterable[Member]) -> None:
-        """This is the set now."""
+        """Follow a new set."""
         former, self._present = self._present, {}
         for member in members:
             tally = former.pop(member.id, None) or self._departed.pop(member.id, None) or Tally(member.id)
@@ -51,16 +51,16 @@ class Tallies:
             self._depart(tally)
         followed = {each.record for each in self._present.values()}
         for tally in self._departed.values():
-            if tally.record in followed:  # what comes about there is another's now
+            if tally.record in followed:  # what is counted there from now on is another id's
                 tally.follow(None, isKnown=True)
         self._sharedOut = {each for each in self._registry if each in self._sharedOut or each in followed}
 
     def present(self) -> list[Tally]:
-        """Those of the set, in its order."""
+        """The tallies of the set's ids, in its order."""
         return list(self._present.values())
 
     def departed(self) -> Iterator[Tally]:
-        """Those that have left it lately."""
+        """The tallies of ids that have left the set lately."""
         self._forget()
         return iter(tuple(self._departed.values()))
 

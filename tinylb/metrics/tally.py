@@ -1,4 +1,4 @@
-"""What is counted for one backend id, over all that becomes of it."""
+"""What is counted for one backend id, through all changes of its target."""
 
 from __future__ import annotations
 
@@ -9,29 +9,28 @@ from tinylb.metrics.histogram import Histogram
 from tinylb.registry import Record
 
 DURATIONS = (0.01, 0.1, 1.0, 10.0, 60.0, 600.0, 3600.0, 21600.0, 86400.0)
-"""The seconds of life up to which connections are counted apart."""
+"""The upper bounds of the buckets for the duration of connections, in seconds."""
 
 _CLIENTS_ONLY = frozenset(
     (CloseReason.NO_BACKENDS, CloseReason.DIAL_FAILED, CloseReason.DIAL_TIMEOUT, CloseReason.CLIENT_LIMIT)
 )
 ENDS = tuple(reason for reason in CloseReason if reason not in _CLIENTS_ONLY)
-"""Why a pair may end; the others are those of clients that got no backend."""
+"""Why a pair may end; the other reasons are for clients that got no backend."""
 
 
 class Tally:
     """
     The counts of one id. None of them ever falls.
 
-    Two kinds of things are counted. What events tell is told of an id, and counted here: failed attempts, ends,
-    durations. What happens too often to be told is counted at the target, in its L{Record}: attempts, dial times,
-    connections that were opened, bytes. Of those an id has what has come about at the target that it led to, while it
-    led there. If it is led to another target it keeps what it had, and goes on from there. Two ids that lead to the
-    same target at the same time both have what comes about there meanwhile, as in
-    L{LoadBalancer.describe <tinylb.LoadBalancer.describe>}.
+    There are two kinds of counts. Events name an id, and are counted here: failed attempts, ends, durations. What
+    happens too often for events is counted at the target, in its L{Record}: attempts, dial times, opened connections,
+    bytes. Of these an id gets what its target counts while the id leads there. When it changes to another target it
+    keeps what it has, and goes on from there. Two ids that lead to the same target at the same time both get what is
+    counted there meanwhile, as in L{LoadBalancer.describe <tinylb.LoadBalancer.describe>}.
 
     @ivar id: the backend's.
-    @ivar record: of the target that it leads to, or did last; L{None} once another id leads there instead.
-    @ivar leftAt: since when it is not in the set; L{None} while it is.
+    @ivar record: of the target that the id leads to, or last led to; L{None} once another id leads there instead.
+    @ivar leftAt: since when the id is not in the set; L{None} while it is.
     """
 
     __slots__ = ("_base", "_past", "closed", "durations", "failures", "id", "leftAt", "record")
@@ -57,9 +56,9 @@ class Tally:
 
     def follow(self, record: Record | None, isKnown: bool) -> None:
         """
-        From now on it is led to this target, or to none.
+        From now on the id leads to this target, or to none.
 
-        @param isKnown: whether what has come about there so far is another id's.
+        @param isKnown: whether what was counted there so far belongs to another id.
         """
         if record is self.record:
             return
@@ -71,7 +70,7 @@ class Tally:
 
     def numbers(self, bytesIn: int, bytesOut: int) -> Sequence[float]:
         """
-        What of the target's counts is this id's: attempts, opened connections, bytes from clients, bytes from the
+        This id's part of the targets' counts: attempts, opened connections, bytes from clients, bytes from the
         backend, seconds of dialling, and the counts of L{Record.dialTimes}.
 
         @param bytesIn: of the connections that are open; C{bytesOut} likewise.

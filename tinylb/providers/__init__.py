@@ -1,1 +1,1 @@
-"""Where backend sets come from, one module each."""
+"""Providers, which publish backend sets from a file, the DNS or Kubernetes; one module or package each."""

@@ -19,7 +19,7 @@ class InvalidBackends(ValueError):
 @dataclass(frozen=True)
 class Entry:
     """
-    What the file says of one backend; exactly one of C{address} and C{endpoint} is there.
+    What the file says of one backend; exactly one of C{address} and C{endpoint} is set.
 
     @ivar address: where it is, for TCP.
     @ivar endpoint: the description of a Twisted client endpoint.
@@ -46,10 +46,10 @@ def parseBackends(content: bytes) -> dict[str, Entry]:
 
 def parseDocument(content: bytes, more: tuple[str, ...] = ()) -> tuple[dict[str, Entry], dict[str, Any]]:
     """
-    The same, with what else the file says.
+    Like L{parseBackends}, for a file that may say more.
 
     @param more: keys that it may have beside the backends.
-    @return: the entries by id, and the whole.
+    @return: the entries by id, and the whole document.
     """
     document = _load(content)
     if not isinstance(document, dict):
@@ -86,7 +86,7 @@ def _load(content: bytes) -> Any:
 
 
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """The standard parser would keep the last of two equal keys and say nothing."""
+    """Refuse equal keys, of which the standard parser would silently keep the last."""
     found: dict[str, Any] = {}
     for key, value in pairs:
         if key in found:

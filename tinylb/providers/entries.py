@@ -1,4 +1,4 @@
-"""Between backends and what a file says of them."""
+"""Makes backends from the entries of a backends file, and entries from backends."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from tinylb.providers.backendsfile import Entry, InvalidBackends
 
 def backendOf(reactor: Any, entry: Entry) -> IBackend:
     """
-    The backend that an entry speaks of.
+    The backend that an entry describes.
 
-    @raise InvalidBackends: when its endpoint is none.
+    @raise InvalidBackends: when its endpoint is not a client endpoint.
     """
     if entry.address is not None:
         return TCPBackend(
@@ -32,7 +32,7 @@ def backendOf(reactor: Any, entry: Entry) -> IBackend:
     try:
         endpoint = endpoints.clientFromString(reactor, description)
         target = _target(description)
-    except Exception as error:  # whatever an endpoint's parser, which may be anybody's, finds wrong
+    except Exception as error:  # a third party's endpoint parser may raise anything
         raise InvalidBackends(
             f"{entry.path}.endpoint: {quote(description)} is no client endpoint ({quote(str(error))}); "
             'expected: for example "unix:/run/api.sock"'
@@ -49,9 +49,9 @@ def backendOf(reactor: Any, entry: Entry) -> IBackend:
 
 def written(member: Member, backend: IBackend) -> dict[str, Any] | None:
     """
-    What a file says of a backend; L{None} where nobody knows what its endpoint was made of.
+    What a file says of a backend; L{None} where its endpoint's description is not known.
 
-    @param member: what was read of it.
+    @param member: the backend's attributes, as the set has read them.
     """
     said: dict[str, Any]
     if isinstance(backend, TCPBackend):

@@ -1,4 +1,4 @@
-"""Follows a backends file."""
+"""A provider that follows a backends file."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from tinylb.providers.notify import Notifier
 from tinylb.value import Value, Watcher
 
 REREAD = 2.0
-"""Seconds between looks at the file where nobody says that it has changed."""
+"""Seconds between looks at the file when no notification comes."""
 
 SETTLE = 0.02
 """Seconds from a notification to the reading of the file, so that a burst of them is read once."""
 
 PATIENCE = 0.75
-"""Seconds for which what cannot be read or is invalid is tried again, before it is called an error: somebody may
-be writing it."""
+"""Seconds for which a file that cannot be read or is invalid is tried again before that is reported: it may be half
+written."""
 
 RETRY = 0.1
 """Seconds between those tries."""
@@ -37,7 +37,7 @@ class BackendsFileError(Exception):
     """
     The file cannot be read or is invalid; the message names it and says what would be right.
 
-    @ivar isMissing: whether there is no such file, so that it may yet come.
+    @ivar isMissing: whether there is no such file; it may still be created.
     """
 
     def __init__(self, message: str, isMissing: bool) -> None:
@@ -50,7 +50,7 @@ class FileProvider:
     """
     Publishes the set in a JSON file and follows it: a change is published within 100 ms where the
     filesystem notifies, else within 5 s. A file that cannot be read or is invalid changes nothing; the
-    error is logged once, shown by L{describe}, and over as soon as the file is valid.
+    error is logged once, and shown by L{describe} until the file is valid.
 
     @param reactor: used by the backends, and to wait.
     @param path: of the file. Its folder must exist to be notified of changes.
@@ -85,7 +85,7 @@ class FileProvider:
         return {"source": f"file {self.path}", "error": self._error, "changed": self._changed}
 
     def refresh(self) -> None:
-        """See L{IRefreshable.refresh}. What is wrong with the file is said again."""
+        """See L{IRefreshable.refresh}. An error in the file is logged again."""
         if self._next is not None:
             self._schedule(None)
             self._reported = None
@@ -93,9 +93,9 @@ class FileProvider:
 
     def load(self) -> BackendSet:
         """
-        Read the file now. Should it be invalid when it is watched, this is the set to begin with.
+        Read the file now. A watcher begins with this set, even if the file has become invalid meanwhile.
 
-        @raise BackendsFileError: when that is not possible.
+        @raise BackendsFileError: when it cannot be read or is invalid.
         """
         try:
             self._take(contentOf(str(self.path)))
@@ -148,7 +148,7 @@ class FileProvider:
                 self._value.set(BackendSet(self._backends))
 
     def _isDoubtful(self, content: object) -> bool:
-        """Whether what is wrong may still be somebody's unfinished writing."""
+        """Whether the error may only mean that the file is still being written."""
         now = self._clock.seconds()
         if self._doubt is None or self._doubt[0] != content:
             self._doubt = content, now
@@ -157,7 +157,7 @@ class FileProvider:
     def _take(self, content: bytes) -> bool:
         """
         @return: whether this is another set than before.
-        @raise InvalidBackends: when it is none, and nothing has changed.
+        @raise InvalidBackends: when the content is invalid; then nothing has changed.
         """
         if content == self._content:
             return False
@@ -179,7 +179,7 @@ class FileProvider:
         }
 
     def _fail(self, error: str, content: object) -> None:
-        """Once for each thing that is wrong, and for each change that did not mend it."""
+        """Log an error once, and again for each change of the file that did not mend it."""
         if (error, content) != self._reported:
             self._reported = error, content
             self._error = error

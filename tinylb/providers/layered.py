@@ -1,4 +1,4 @@
-"""A source, and beside it what serves before the source has answered and when nobody of it can."""
+"""A source with standby backends, which serve until the source has answered, and when none of its backends can."""
 
 from __future__ import annotations
 
@@ -32,14 +32,15 @@ from tinylb.wording import counted
 @implementer(IProvider, IDescribed, IRefreshable)
 class LayeredProvider:
     """
-    Publishes what its source publishes, with a last tier behind it that serves while nobody of the source can. Until
-    the source has answered, those serve together with whoever is remembered of it: what is remembered may be wrong.
+    Publishes the source's set, with the standby backends in a last tier, which serves while no backend of the source
+    can. Until the source has answered, the standby backends serve together with those that are remembered of the
+    source: what is remembered may be wrong.
 
-    A target of the source's that leaves it ends its connections, also when it is one of those who stand by.
+    When a target leaves the source its connections end, even if it is the target of a standby backend, too.
 
     @param reactor: for the clock that goes with it.
-    @param source: an L{IProvider}. One that is L{IExpecting} is told who is remembered.
-    @param standby: who stands by. Among themselves they keep their tiers.
+    @param source: an L{IProvider}. One that is L{IExpecting} is told the remembered set.
+    @param standby: the backends that stand by. Among themselves they keep their tiers.
     @param state: remembers the source's last set over restarts.
     @param clock: monotonic; by default the one that goes with the reactor.
     @param random: gives numbers in [0, 1), for jitter.
@@ -73,7 +74,7 @@ class LayeredProvider:
         return self._value.watch()
 
     def describe(self) -> dict[str, str | None]:
-        """See L{IDescribed.describe}: the source's, and whether it can be remembered."""
+        """See L{IDescribed.describe}. The error is the source's, with that of the state file."""
         told = self._follower.describe()
         if self._state is not None and self._state.error is not None:
             trouble = f"state file {self._state.path} cannot be written: {self._state.error}"
@@ -108,7 +109,7 @@ class LayeredProvider:
 
     @property
     def _name(self) -> str:
-        """The source is remembered by what it says that it is."""
+        """The source's description of itself, by which it is remembered."""
         return str(self._follower.describe()["source"])
 
     def _recall(self) -> None:
@@ -139,7 +140,7 @@ class LayeredProvider:
 
 
 def _free(id: str, taken: dict[str, IBackend]) -> str:
-    """The source may have given the id to somebody else."""
+    """The id, or a longer one if the source has given it to another backend."""
     while id in taken:
         id += " (standby)"
     return id
@@ -147,7 +148,7 @@ def _free(id: str, taken: dict[str, IBackend]) -> str:
 
 @implementer(IStandby, IProxyProtocol)
 class _Standby:
-    """A backend as it was, but for its tier, and that it stands by."""
+    """A backend with another tier, marked as standing by."""
 
     def __init__(self, member: Member, backend: IBackend, tier: int) -> None:
         self.target = member.target
@@ -164,7 +165,7 @@ class _Standby:
 
 @implementer(INamed)
 class _NamedStandby(_Standby):
-    """The same for one whose name has to be looked up."""
+    """The same for a backend whose name has to be looked up."""
 
     _backend: INamed
 

@@ -1,4 +1,4 @@
-"""Hears from the kernel that something in a folder has changed."""
+"""Notifies of changes in a folder, which the kernel reports by inotify."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 class Notifier:
     """
-    Watches a folder, and not a file in it: a file that is replaced by a rename takes its watch along,
-    and with it Twisted's whole C{INotify}. The folder sees renames, writes in place, and the symbolic
+    Watches a folder, and not a file in it: when a file is replaced by a rename, its watch is lost, and
+    with it Twisted's whole C{INotify}. The folder sees renames, writes in place, and the symbolic
     link that is swapped when a Kubernetes ConfigMap changes.
 
     Where nothing can be watched, and in tests without a real reactor, it is silent.
@@ -58,7 +58,7 @@ class Notifier:
                 )
 
     def stop(self) -> None:
-        """Watch no more."""
+        """Stop watching."""
         notify, self._notify, self._watched = self._notify, None, None
         if notify is not None and notify.connected:
             notify.loseConnection()
@@ -76,7 +76,7 @@ def _identity(folder: Path) -> tuple[int, int] | None:
 
 
 def _watch(reactor: Any, folder: Path, notified: Callable[[object, FilePath[bytes], int], None]) -> INotify:
-    # Only where there is inotify can this be imported.
+    # This can be imported only where there is inotify.
     from twisted.internet import inotify
 
     notify = inotify.INotify(reactor)

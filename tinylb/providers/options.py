@@ -19,7 +19,7 @@ FOLLOWED = {"backends-file": "file", "dns": "dns", "srv": "srv", "kubernetes": "
 
 
 def give(options: MutableMapping[str, Any], name: str, value: str) -> None:
-    """A source is given; wrong usage ends the program."""
+    """Note that an option gives a source; wrong usage ends the program."""
     former = next((each for each in FOLLOWED if options[each] is not None), None)
     if former == name == "backends-file":
         raise wrongUsage(f"--{name} {value}: one is followed already; put all backends into one file")
@@ -50,13 +50,13 @@ def checkSources(options: MutableMapping[str, Any]) -> None:
 
 
 def providerOf(reactor: Any, options: MutableMapping[str, Any]) -> IProvider:
-    """Where the backends come from; wrong usage ends the program."""
+    """The provider that the options ask for; wrong usage ends the program."""
     fixed = fixedBackends(reactor, options["backend"])
     name = next((each for each in FOLLOWED if options[each] is not None), None)
     if name is None:
         return Value(fixed)
     value, state = options[name], options["state-file"]
-    # With something to begin with, a file that is missing is waited for.
+    # With other backends to begin with, a file that is missing is waited for.
     hasMore = bool(fixed) or state is not None
     isFile = name in ("backends-file", "kubernetes")
     try:

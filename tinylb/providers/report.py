@@ -28,7 +28,7 @@ class Report:
 
     def failed(self, error: str, follows: str = "") -> None:
         """
-        Something is wrong. The same thing once more is not news.
+        Something is wrong. The same error again is not logged.
 
         @param follows: what follows from it; by default that the last good set stays.
         """
@@ -44,7 +44,7 @@ class Report:
             self._log.info("{source} works again", source=self.source)
 
     def changed(self) -> None:
-        """There is another set."""
+        """The set has changed."""
         self._changed = timestamp()
 
     def describe(self) -> dict[str, str | None]:

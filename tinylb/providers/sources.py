@@ -1,4 +1,4 @@
-"""What can be followed, by the names that people give it."""
+"""Makes the provider for a source that a user has named: a file, a DNS name or a Kubernetes service."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from tinylb.providers.state import StateFile
 
 class SourceError(ValueError):
     """
-    There is no such thing to follow; the message says what was given, what is wrong, and what would be right.
+    What was given cannot be followed; the message says what was given, what is wrong, and what would be right.
 
-    @ivar of: what that was: the C{source}, its C{service}, or the C{state} file.
+    @ivar of: which part is wrong: the C{source}, its C{service}, or the C{state} file.
     """
 
     def __init__(self, message: str, of: str = "source") -> None:
@@ -32,19 +32,19 @@ def follow(reactor: Any, kind: str, value: str, *, service: str | None, mayBeMis
     """
     A provider that follows a source.
 
-    @param kind: C{file}, of backends; C{dns}, the addresses of a name; C{srv}, the SRV records of a name; or
+    @param kind: C{file}, a backends file; C{dns}, the addresses of a name; C{srv}, the SRV records of a name; or
         C{kubernetes}, the EndpointSlices of a service.
     @param value: a path; C{HOST:PORT}; a name; the path of a kubeconfig, or C{in-cluster}.
     @param service: with C{kubernetes}: C{NAMESPACE/NAME[:PORTNAME]}; by default the API servers themselves.
     @param mayBeMissing: whether a file that is not there is waited for.
-    @raise SourceError: when it cannot be followed, and that does not heal by itself.
+    @raise SourceError: when the source cannot be followed, for a reason that does not go away by itself.
     """
     try:
         if kind == "file":
             return _file(reactor, value, mayBeMissing)
         if kind == "kubernetes":
             return _kubernetes(reactor, value, service, mayBeMissing)
-        # Only who follows names pays for what that needs.
+        # Imported only where names are followed: it costs time and memory.
         from tinylb.providers.dns import DNSProvider, SRVProvider
 
         if kind == "srv":
@@ -90,7 +90,7 @@ def _kubernetes(reactor: Any, config: str, service: str | None, mayBeMissing: bo
 
 def readFixed(texts: Iterable[str]) -> dict[str, HostPort]:
     """
-    The addresses of backends that nobody has to follow, by id.
+    The addresses of fixed backends, by id.
 
     @param texts: C{[ID=]HOST:PORT} each.
     @raise SourceError: when one of them is not that, or an id comes twice.
@@ -112,7 +112,7 @@ def readFixed(texts: Iterable[str]) -> dict[str, HostPort]:
 
 
 def fixedBackends(reactor: Any, addresses: Mapping[str, HostPort]) -> BackendSet:
-    """Those backends."""
+    """The set of these fixed backends."""
     return BackendSet({id: TCPBackend(reactor, where.host, where.port) for id, where in addresses.items()})
 
 
@@ -120,10 +120,10 @@ def layered(
     reactor: Any, source: IProvider, standby: BackendSet, statePath: str | None, notThis: str | None
 ) -> IProvider:
     """
-    A source with what stands beside it, if anything does.
+    A source with its standby backends and its state file, if it has either.
 
     @param notThis: a file that the state file must not be.
-    @raise SourceError: when nothing can be remembered there.
+    @raise SourceError: when no state file can be written there.
     """
     if not standby and statePath is None:
         return source

@@ -29,17 +29,18 @@ RETRY = 10.0
 """Seconds from a failure to write to the next try."""
 
 LEFTOVER = 60.0
-"""Seconds after which a file that was being written belongs to nobody any more."""
+"""Seconds after which a temporary file is taken for a leftover."""
 
 _SUFFIX = ".tinylb"
 
 
 class StateFile:
     """
-    Written with mode 0600 beside the file, flushed to the disk, and then renamed: whenever the process ends, the file
-    is the former one or the new one. A thread does it, which nobody waits for: a disk may be slow.
+    Remembers the last good set of a source. A temporary file is written with mode 0600 beside the state file, flushed
+    to the disk, and then renamed: whenever the process ends, the state file is the former one or the new one. A thread
+    does this, and nothing waits for it: a disk may be slow.
 
-    @param reactor: the backends' that are recalled.
+    @param reactor: used by the recalled backends.
     @param path: its folder must exist.
     @param clock: monotonic; by default the one that goes with the reactor.
     @param inThread: calls a function in a thread; its L{Deferred} fires when that has returned.
@@ -76,8 +77,8 @@ class StateFile:
         """
         What was remembered of a source. A file that is of no use is ignored, with one line in the log.
 
-        @param source: names it, as it was when it was remembered.
-        @return: an empty set where there is nothing.
+        @param source: its name, as it was when it was remembered.
+        @return: the remembered set; an empty one where there is none.
         """
         self._removeLeftovers()
         try:
@@ -98,8 +99,8 @@ class StateFile:
 
     def remember(self, source: str, backends: BackendSet) -> None:
         """
-        A source has told of a set. One with nobody in it is not worth remembering; nor are those who take no new
-        connections. Those whose id is not printable, or of whose endpoint nobody knows what it was made of, cannot be.
+        A source has published a set. An empty set is not remembered, nor are backends that take no new connections or
+        stand by. Backends whose id is not printable, or whose endpoint's description is not known, cannot be.
         """
         entries: dict[str, Any] = {}
         omitted: set[str] = set()
@@ -125,7 +126,7 @@ class StateFile:
 
     def close(self) -> None:
         """
-        Try no more. What was to be remembered is still written, if it is not there and the process lasts so long.
+        Stop retrying. A set that is not in the file yet is still written, if the process lasts long enough.
         """
         self._isClosed = True
         self._cancelRetry()
@@ -134,7 +135,7 @@ class StateFile:
         release(self._clock)
 
     def _writeIfMissing(self) -> None:
-        """What is remembered may be something else, or somebody may have removed the file."""
+        """Write, unless the file is there and has the wanted content."""
         if stampOf(str(self.path)) is None:
             self._there = None
         self._write()
@@ -182,7 +183,7 @@ class StateFile:
             retry.cancel()
 
     def _removeLeftovers(self) -> None:
-        """Of a process that was killed while it was writing."""
+        """Remove the temporary files of processes that were killed while they were writing."""
         try:
             for name in os.listdir(self.path.parent):
                 leftover = self.path.parent / name
@@ -197,7 +198,7 @@ def _isTemporary(path: Path, name: str) -> bool:
 
 
 def _replace(path: Path, content: bytes) -> None:
-    """In a thread. Only a file that is wholly on the disk takes the name, and only another file loses it."""
+    """In a thread. The name goes to the new file when that is wholly on the disk; only a regular file is replaced."""
     if path.exists() and not path.is_file():
         raise OSError(errno.EINVAL, "not a regular file")
     descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=_SUFFIX, dir=path.parent)  # of mode 0600

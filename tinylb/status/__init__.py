@@ -1,1 +1,1 @@
-"""What a balancer shows of itself over HTTP: a page, metrics, health and what happens. It changes nothing."""
+"""The status endpoint: shows a page, metrics, health and events of a balancer over HTTP. It changes nothing."""

@@ -1,4 +1,4 @@
-"""What a request is answered with."""
+"""The answer to a request: status, headers and body."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Union
 from twisted.internet.defer import Deferred
 
 Part = Union[bytes, "Deferred[None]"]
-"""A piece of a body, or what to wait for until there is one."""
+"""A piece of a body, or a L{Deferred} to wait for until there is one."""
 
 TEXT = "text/plain; charset=utf-8"
 JSON = "application/json"
@@ -21,11 +21,11 @@ class Answer:
     """
     A response.
 
-    @ivar code: the status, as of RFC 9110.
+    @ivar code: the status code; see RFC 9110.
     @ivar kind: what the body is: the value of C{Content-Type}.
     @ivar body: bytes, or the parts in which they come; each part is made in a turn of the reactor of its own.
-    @ivar headers: more of them, by name.
-    @ivar isEndless: whether the parts have no end of their own.
+    @ivar headers: further headers, each a name and its value.
+    @ivar isEndless: whether the parts go on until the connection ends.
     @ivar release: called when no more parts are asked for, whatever the cause.
     """
 
@@ -38,12 +38,12 @@ class Answer:
 
 
 def say(code: int, line: str, *headers: tuple[str, str]) -> Answer:
-    """One line of text."""
+    """An answer of one line of text."""
     return Answer(code, TEXT, f"{line}\n".encode(errors="backslashreplace"), headers)
 
 
 def show(data: Any) -> Answer:
-    """Plain data."""
+    """An answer that shows plain data as JSON."""
     return Answer(200, JSON, encode(data) + b"\n")
 
 

@@ -1,5 +1,6 @@
 """
-One connection to the status endpoint: twisted.web's, with bounds to what a peer may do and to what it may leave undone.
+One connection to the status endpoint: L{HTTPChannel}, with limits on what a peer may do, and on how long it may do
+nothing.
 """
 
 from __future__ import annotations
@@ -18,23 +19,23 @@ from tinylb.status.request import Request
 from tinylb.status.site import Site
 
 IDLE = 30
-"""Seconds that a peer may take for a request, from the connection or the last answer on to its last byte."""
+"""Seconds that a peer may take for a request, from the connection or the last answer to the request's last byte."""
 
 STUCK = 60
-"""Seconds that a peer may take to read what is there for it of an answer under way, some 100 kB at the most."""
+"""Seconds that a peer may take to read what is buffered of an unfinished answer, about 100 kB at most."""
 
 CLOSING = 30
-"""Seconds that a peer may take to read the last of it, behind which the connection ends."""
+"""Seconds that a peer may take to read the rest when the connection is being closed."""
 
 KEEPALIVE = 30.0
-"""Seconds of silence after which a peer is asked whether it is still there."""
+"""Seconds of silence after which the kernel probes whether a peer is still there."""
 
 UNREAD = 64 * 1024
-"""Bytes that the kernel is asked to hold for a peer that does not read them; else it would be megabytes."""
+"""Bytes that the kernel is asked to buffer for a peer that does not read; by default it would be megabytes."""
 
 
 class Channels(Protocol):
-    """Who is to know of each connection."""
+    """Is told of each connection."""
 
     def opened(self, channel: Channel) -> None: ...
 
@@ -47,12 +48,12 @@ class Channels(Protocol):
 @implementer(IHalfCloseableProtocol)
 class Channel(HTTPChannel):
     """
-    Reads requests. Nothing is logged for any of them.
+    Reads requests, and logs none of them.
 
-    @ivar site: answers them.
+    @ivar site: answers the requests.
     @ivar isBusy: whether a request is being answered.
-    @ivar isHeldUp: whether the peer does not read what is there for it.
-    @ivar hasFinished: whether it has nothing more to say.
+    @ivar isHeldUp: whether the peer does not read what was written for it.
+    @ivar hasFinished: whether the peer has closed its sending side.
     """
 
     transport: Any  # a TCP transport, or one like it
@@ -85,8 +86,8 @@ class Channel(HTTPChannel):
 
     def readConnectionLost(self) -> None:
         """
-        The peer has finished. What it has asked is still answered, unless that has no end; a transport that is resumed
-        behind an answer tells this once more.
+        The peer has closed its sending side. Its request is still answered, unless the answer is endless. A transport
+        that is resumed after an answer calls this a second time.
         """
         self.hasFinished = True
         if not self.isBusy or self.requests[0].isEndless:
@@ -105,7 +106,7 @@ class Channel(HTTPChannel):
         return former
 
     def resetTimeout(self) -> None:
-        """A byte now and then gains nobody time: a request has to be complete within L{IDLE}."""
+        """Does nothing, so that a byte now and then gains no time: a request has to be complete within L{IDLE}."""
 
     def lineLengthExceeded(self, line: bytes) -> None:
         """See L{LineReceiver <twisted.protocols.basic.LineReceiver>}."""
@@ -113,7 +114,7 @@ class Channel(HTTPChannel):
         self.loseConnection()
 
     def headerReceived(self, line: bytes) -> bool:
-        """See L{HTTPChannel}, which stumbles over a length of more digits than Python takes for a number."""
+        """See L{HTTPChannel}, which raises when a Content-Length has more digits than Python converts to a number."""
         try:
             return bool(HTTPChannel.headerReceived(self, line))
         except ValueError:
@@ -123,8 +124,8 @@ class Channel(HTTPChannel):
 
     def allHeadersReceived(self) -> None:
         """
-        See L{HTTPChannel}. A body is never waited for, nor invited by a 100: the request counts as complete, and the
-        connection ends with its answer.
+        See L{HTTPChannel}. A body is never waited for, nor invited by a C{100 Continue}: the request counts as
+        complete, and the connection ends after its answer.
         """
         request = self.requests[0]
         request.hasBody = self.length != 0
@@ -149,8 +150,8 @@ class Channel(HTTPChannel):
 
     def pauseProducing(self) -> None:
         """
-        See L{HTTPChannel}. As long as the peer does not read it is not read from either; HTTPChannel goes on, and keeps
-        whatever comes, while there is a request.
+        See L{HTTPChannel}. While the peer does not read, nothing is read from it either: during a request HTTPChannel
+        would go on reading, and keep whatever comes.
         """
         self.isHeldUp = True
         HTTPChannel.pauseProducing(self)
@@ -167,7 +168,7 @@ class Channel(HTTPChannel):
         self.transport.resumeProducing()
 
     def loseConnection(self) -> None:
-        """See L{HTTPChannel}. It has a limit here."""
+        """See L{HTTPChannel}. Here closing has a time limit, L{CLOSING}."""
         self.setTimeout(CLOSING)
         HTTPChannel.loseConnection(self)
 

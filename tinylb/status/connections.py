@@ -1,4 +1,4 @@
-"""The connections to the status endpoint, which are not many, however many come."""
+"""Limits the connections to the status endpoint, however many clients connect."""
 
 from __future__ import annotations
 
@@ -14,20 +14,21 @@ from tinylb.status.channel import Channel
 from tinylb.status.site import Site
 
 MOST = 64
-"""So many stay open."""
+"""The most connections that stay open."""
 
 AT_ONCE = 8
-"""So many more may be on their way out, which takes a turn of the reactor; and so many are accepted in a turn."""
+"""The most connections beyond L{MOST} that may be closing, which takes a turn of the reactor, and the most that are
+accepted in one turn."""
 
 PAUSE = 0.01
-"""Seconds from one such turn to the next: what a flood costs is bounded, and whoever has a question gets through."""
+"""Seconds between such turns when all places are taken: it bounds what a flood costs, and real requests get through."""
 
 YOUNG = 1.0
-"""Seconds in which somebody who has connected, or has got an answer, is expected to ask."""
+"""Seconds after connecting, or after an answer, in which a client is expected to send a request."""
 
 
 class _TurnedAway(Protocol):
-    """Somebody for whom there is no room. With nobody in its place Twisted's TLS would have nothing to talk to."""
+    """Aborts a connection for which there is no room. Twisted's TLS needs a protocol to wrap, even then."""
 
     transport: Any  # a TCP transport, or one like it
 
@@ -38,10 +39,10 @@ class _TurnedAway(Protocol):
 
 class Connections(Factory):
     """
-    Makes room for each newcomer: who has been idle for longest goes, then who does not read what he asked for, and then
-    who may be about to ask.
+    Makes room for each new connection by closing another: first the one that has been idle for longest, then one whose
+    peer does not read its answer, and then one whose peer may be about to send a request.
 
-    @param most: how many stay open.
+    @param most: the most connections that stay open.
     """
 
     noisy = False
@@ -50,14 +51,14 @@ class Connections(Factory):
         self._site = site
         self._clock = clock
         self._most = most
-        self._channels: dict[Channel, float] = {}  # since when they are idle, if they are
+        self._channels: dict[Channel, float] = {}  # since when each is idle, if it is
         self._leaving: set[Channel] = set()
         self._port: tcp.Port | None = None
         self._pause: IDelayedCall | None = None
         self._emptied = Outcome()
 
     def hold(self, port: IListeningPort) -> None:
-        """This is what they come by. It can be held up if it has a socket of the usual kind."""
+        """Clients connect to this port. Accepting can be paused if it is an ordinary TCP port."""
         self._port = port if isinstance(port, tcp.Port) else None
         if self._port is not None:
             self._port.numberAccepts = AT_ONCE
@@ -65,7 +66,7 @@ class Connections(Factory):
     def buildProtocol(self, addr: IAddress | None) -> Protocol:
         """See L{Factory.buildProtocol}."""
         if self._port is not None:
-            # Twisted's ports would accept 20 more in each turn that is as full as this says.
+            # After a turn that reaches this limit Twisted's port would raise it by 20.
             self._port.numberAccepts = 0
         if len(self._channels) >= self._most:
             self._holdUp()
@@ -82,7 +83,7 @@ class Connections(Factory):
         self._channels[channel] = self._clock.seconds()
 
     def rested(self, channel: Channel) -> None:
-        """See L{Channels <tinylb.status.channel.Channels>}: the order is that in which they were busy last."""
+        """See L{Channels <tinylb.status.channel.Channels>}. The order is that in which channels became idle."""
         if channel in self._channels:
             del self._channels[channel]
             self._channels[channel] = self._clock.seconds()
@@ -96,7 +97,7 @@ class Connections(Factory):
 
     def close(self) -> Deferred[None]:
         """
-        End them all, at once.
+        Abort all connections.
 
         @return: a L{Deferred} that fires when they have ended.
         """
@@ -112,7 +113,7 @@ class Connections(Factory):
         return self._emptied.when()
 
     def _holdUp(self) -> None:
-        """Others, who have come to be balanced, are not to wait for those who only come."""
+        """Pause accepting, so that a flood of connections here does not delay the balancer's clients."""
         if self._port is not None and self._pause is None:
             self._port.stopReading()
             self._pause = self._clock.callLater(PAUSE, self._goOn)

@@ -1,4 +1,4 @@
-"""What happens in a balancer, told to those who listen; and nothing is observed while nobody does."""
+"""Tells the balancer's events to those who listen; while nobody does, nothing is observed."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from tinylb.status.told import told
 from tinylb.wording import timestamp
 
 LISTENERS = 16
-"""So many may listen at once, where there are connections enough."""
+"""The most listeners at once; fewer where few connections are allowed."""
 
 BUDGET = 50
-"""So many events of single clients are told in a second; what a connection costs must not depend on who listens."""
+"""The most events of single clients told in a second: what a connection costs must not depend on who listens."""
 
 BEAT = 15.0
-"""Seconds after which a listener hears that there is still somebody here."""
+"""Seconds between heartbeats, which show a listener that the connection is alive."""
 
 _SECOND = 1.0
 
@@ -42,8 +42,8 @@ class Feed:
     """
     Tells events to streams.
 
-    @param observers: of the balancer; in it while somebody listens.
-    @ivar most: so many may listen at once.
+    @param observers: the balancer's; the feed is among them while somebody listens.
+    @ivar most: the most listeners at once.
     """
 
     def __init__(self, observers: Observers, clock: IReactorTime, most: int = LISTENERS) -> None:
@@ -97,7 +97,7 @@ class Feed:
 
 @implementer(ISelectiveObserver)
 class _Changes:
-    """Hears what changes the picture. That is rare, and always told."""
+    """Observes changes of the set and of verdicts. They are rare, and always told."""
 
     kinds = frozenset((BackendsReplaced, TargetRemoved, VerdictChanged))
 
@@ -112,8 +112,8 @@ class _Changes:
 @implementer(ISelectiveObserver)
 class _Traffic:
     """
-    Hears what happens to single clients. Where that is more in a second than the budget allows, it leaves the
-    observers for the rest of the second: an event that nobody hears of costs nothing.
+    Observes what happens to single clients. When the budget of a second is used up, it leaves the observers for the
+    rest of that second: an event that nobody observes costs nothing.
     """
 
     kinds = frozenset(
@@ -136,11 +136,11 @@ class _Traffic:
         self._pause: IDelayedCall | None = None
 
     def start(self) -> None:
-        """Hear."""
+        """Begin to observe."""
         self._observers.append(self)
 
     def stop(self) -> None:
-        """Hear no more."""
+        """Stop observing."""
         if self._pause is None:
             self._observers.remove(self)
         else:

@@ -20,7 +20,7 @@ _INDEX = "index.html"
 
 @cache
 def files() -> Mapping[bytes, Answer]:
-    """By path, C{index.html} as C{/}; read once."""
+    """An answer for each file, by path, with C{index.html} at C{/}. The files are read once."""
     return {
         b"/" if file.name == _INDEX else f"/{file.name}".encode(): Answer(200, _KINDS[file.suffix], file.read_bytes())
         for file in _FOLDER.iterdir()

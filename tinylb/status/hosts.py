@@ -1,6 +1,6 @@
 """
-Which names a request may call us by. No rule of browsers keeps out a page whose name somebody has made lead to this
-machine ("DNS rebinding"); but its requests carry that name.
+Which hosts a request may name. An attacker can make the name of a web page resolve to this machine ("DNS rebinding"),
+and no rule of browsers stops that page; but its requests carry that name.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ _HOST = re.compile(r"(\[(?P<inner>[0-9a-f:.]+)\]|(?P<outer>[^\[\]:]+))(:[0-9]*)?
 
 
 def isLoopback(hosts: Iterable[IAddress]) -> bool:
-    """Whether these addresses can only be reached from this machine, and through TCP, as a browser does."""
+    """Whether there are TCP addresses among these, which browsers can reach, and all of them are on loopback."""
     addresses = [host for host in hosts if isinstance(host, (IPv4Address, IPv6Address))]
     return bool(addresses) and all(_isLoopback(address.host) for address in addresses)
 
 
 def isOurs(host: bytes) -> bool:
-    """Whether a Host header holds what nobody can make lead elsewhere: an IP address, or C{localhost}."""
+    """Whether a Host header names what DNS rebinding cannot: an IP address, or C{localhost}."""
     match = _HOST.fullmatch(host.decode("latin-1"))
     if match is None:
         return False

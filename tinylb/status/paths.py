@@ -1,4 +1,4 @@
-"""What there is to see, by path."""
+"""What each path of the status endpoint shows."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ _EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Metrics(Protocol):
-    """Who counts."""
+    """Counts what C{/metrics} shows."""
 
     def start(self) -> None:
         """Begin to count."""
 
     def stop(self) -> None:
-        """Count no more."""
+        """Stop counting."""
 
     def expose(self) -> Iterator[bytes]:
         """
-        @return: all that is counted, as Prometheus's text format 0.0.4 has it, in parts that each take little time. A
-            part may be empty.
-        @raise ImportError: when a library is missing that this needs; at once, or with the first part.
+        @return: all that is counted, in Prometheus's text format 0.0.4, in parts that each take little time. A part
+            may be empty.
+        @raise ImportError: when a library that this needs is missing; raised at once, or with the first part.
         """
 
 
@@ -36,7 +36,7 @@ class Paths:
     """
     Looks up what a path shows.
 
-    @param metrics: L{None} where nobody counts.
+    @param metrics: L{None} where nothing is counted.
     """
 
     def __init__(self, balancer: LoadBalancerService, feed: Feed, metrics: Metrics | None) -> None:
@@ -54,7 +54,7 @@ class Paths:
         }
 
     def answer(self, path: bytes) -> Answer:
-        """What is there; 404 where nothing is."""
+        """The answer for a path; 404 for an unknown one."""
         answer = self._answers.get(path)
         if answer is not None:
             return answer()

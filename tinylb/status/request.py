@@ -1,4 +1,4 @@
-"""One request, and its answer on the way."""
+"""One request to the status endpoint, and the sending of its answer."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _Work = Iterator["Deferred[None] | None"]
 @implementer(IPushProducer)
 class Request(http.Request):
     """
-    Asks the site for its answer and writes that part by part, each in a turn in which others have theirs as well, and
-    only while the peer reads.
+    Asks the site for its answer and writes it part by part, while the peer reads. Requests share the turns of the
+    reactor.
 
-    @ivar hasBody: whether the request has one, which nobody reads.
+    @ivar hasBody: whether the request has a body, which is never read.
     """
 
     channel: Channel
@@ -40,7 +40,7 @@ class Request(http.Request):
 
     @property
     def isEndless(self) -> bool:
-        """Whether its answer is known to have no end of its own."""
+        """Whether its answer is known to be endless."""
         return self._answer is not None and self._answer.isEndless
 
     def process(self) -> None:

@@ -20,20 +20,19 @@ from tinylb.status.paths import Metrics, Paths
 from tinylb.status.site import Site
 
 A_LISTENER = 4
-"""Of so many connections one may listen to events: that lasts as long as somebody likes, and others have questions."""
+"""One in so many connections may listen to events, for as long as it likes; the others are kept for requests."""
 
 
 class StatusService(ListeningService):
     """
-    Shows a balancer over HTTP: a page, metrics, health, its state, and what happens. Everybody who can reach the
-    endpoint may look; nothing can be changed, and what is asked costs the balancer little, whoever asks. A stop ends
-    what is open at once.
+    Shows a balancer over HTTP: a page, metrics, health, its state, and its events. Everybody who can reach the endpoint
+    may look. Nothing can be changed, and requests cost the balancer little. A stop ends open connections at once.
 
     @param reactor: the one that the endpoint uses.
-    @param endpoint: where to listen. On loopback addresses only requests that name it by an IP address, or
-        C{localhost}, are taken; elsewhere, by any name.
+    @param endpoint: where to listen. On loopback addresses only requests whose host is an IP address or C{localhost}
+        are taken; elsewhere, any host is.
     @param metrics: what C{/metrics} shows, started and stopped with this; L{None} for none.
-    @param connections: so many of its own stay open, whoever asks.
+    @param connections: the most connections to the endpoint that stay open.
     @param clock: monotonic; by default the one that goes with the reactor.
     """
 
@@ -61,7 +60,7 @@ class StatusService(ListeningService):
         return Listeners([self._endpoint], [self._connections], self._opened)
 
     def _opened(self, number: int, port: IListeningPort) -> None:
-        """The port accepts by itself."""
+        """Clients are accepted by the port itself, not by an L{Acceptor <tinylb.acceptor.Acceptor>}."""
         self._connections.hold(port)
 
     def _prepare(self, isAgain: bool) -> None:

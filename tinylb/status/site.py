@@ -1,4 +1,4 @@
-"""Who may ask, and how; and what every answer carries."""
+"""Which requests the status endpoint takes, and the headers that every answer carries."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from tinylb.status.hosts import isOurs
 from tinylb.status.paths import Paths
 
 _SLICE = 0.001
-"""Seconds of a turn that go to answers, and one part more at the most."""
+"""Seconds of a turn of the reactor that go to answers; the last part may take longer."""
 
 _FAILURES = 10
-"""So many are logged."""
+"""The most failures that are logged."""
 
 _METHODS = (b"GET", b"HEAD")
 
@@ -44,9 +44,9 @@ class Site:
     """
     Answers requests.
 
-    @param isPrivate: whether it is listened on for this machine alone; then only names that nobody can make lead here
-        are taken.
-    @ivar cooperator: shares turns of the reactor out among the answers under way.
+    @param isPrivate: whether only this machine can reach the endpoint; then only hosts that L{isOurs} accepts are
+        taken.
+    @ivar cooperator: shares the turns of the reactor among the answers under way.
     """
 
     _log = Logger()
@@ -59,7 +59,7 @@ class Site:
         self.cooperator = Cooperator(self._sliceBegins, lambda tick: clock.callLater(0, tick))
 
     def answer(self, request: Request, hasBody: bool) -> Answer:
-        """Never fails."""
+        """The answer to a request. It never raises: a failure is logged, and answered with a 500."""
         try:
             host, path = _target(request.path)
             return self._refusal(request, host, hasBody) or self._paths.answer(path)
@@ -68,13 +68,13 @@ class Site:
             return say(500, "this failed; the log says why")
 
     def failed(self, path: bytes, failure: Failure) -> None:
-        """What must not happen has happened. It is logged once for each path, however often somebody asks."""
+        """Log an unexpected failure, once for each path, however often it happens."""
         if path not in self._failed and len(self._failed) < _FAILURES:
             self._failed.add(path)
             self._log.failure("The status endpoint failed at {path}", failure, path=path.decode("latin-1"))
 
     def headers(self, answer: Answer) -> Iterator[tuple[str, str]]:
-        """What an answer is sent with."""
+        """The headers that an answer is sent with."""
         yield "Content-Type", answer.kind
         yield "Date", datetimeToString().decode()
         yield from _HEADERS
@@ -100,9 +100,9 @@ class Site:
 
 def _target(target: bytes) -> tuple[bytes | None, bytes]:
     """
-    @param target: what is asked for, without the query. A proxy's client has it in absolute form, in which it names a
-        host that counts instead of the header; see RFC 9112, 3.2.2.
-    @return: that host, if it does, and the path.
+    @param target: the request's target, without the query. In absolute form, which clients of a proxy send, it names a
+        host that counts instead of the Host header; see RFC 9112, 3.2.2.
+    @return: the host of an absolute form, or L{None}, and the path.
     """
     match = _ABSOLUTE.fullmatch(target)
     return (match[1], match[2] or b"/") if match is not None else (None, target)

@@ -1,4 +1,4 @@
-"""The state as JSON, made in parts: there may be thousands of backends, and of connections whose bytes count."""
+"""The state as JSON, made in parts: there may be thousands of backends, and of connections whose bytes are added up."""
 
 from __future__ import annotations
 
@@ -10,27 +10,28 @@ from tinylb.service import LoadBalancerService
 from tinylb.status.answer import encode
 
 BACKENDS_A_PART = 100
-"""So many backends are written in one go; it takes less than a millisecond."""
+"""How many backends are written in one go; it takes less than a millisecond."""
 
 
 class States:
     """
     Tells what L{LoadBalancerService.describe <tinylb.LoadBalancerService.describe>} says. One text is made at a time,
-    and is that of everybody who has asked before it was begun. So whoever does not read keeps no more than that text.
+    and shared by all requests that came before it was begun. So a client that does not read its answer holds no more
+    memory than that text.
     """
 
     def __init__(self, balancer: LoadBalancerService) -> None:
         self._balancer = balancer
-        # Of those who still wait for them. Who goes takes with him what nobody else waits for.
+        # The requests that wait for a text hold it. When the last of them is gone, so is the text.
         self._now: ref[_Text] | None = None
         self._next: ref[_Text] | None = None
 
     def ask(self) -> Generator[bytes, None, None]:
         """
-        @return: the parts of a text. Empty ones come before, where others may have their turn. The bytes of open
-            connections may be read a little later than the rest.
+        @return: the parts of a text. Empty parts come first, while it is made, so that others have their turns. The
+            bytes of open connections may be read a little later than the rest.
         """
-        yield b""  # sends the head; who does not even read that has nothing made for him
+        yield b""  # sends the headers; no text is made for a client that does not even read those
         text = self._asked()
         while text.parts is None:
             yield b""
@@ -45,7 +46,7 @@ class States:
         return text
 
     def _goOn(self) -> None:
-        """Whoever waits makes what is to be made first, also if that is for others."""
+        """Go on with the text under way, even if only other requests wait for it; then begin the next one."""
         text = None if self._now is None else self._now()
         if text is None or text.parts is not None:
             self._now, self._next = self._next, None
@@ -56,9 +57,9 @@ class States:
 
 class _Text:
     """
-    What was so when it was begun.
+    The state when this text was begun.
 
-    @ivar parts: all of it; L{None} until it is made.
+    @ivar parts: the whole text; L{None} until it is made.
     """
 
     def __init__(self, balancer: LoadBalancerService) -> None:
@@ -73,7 +74,7 @@ class _Text:
         except StopIteration as end:
             self.parts = end.value
         except Exception:
-            self._work = _made(self._balancer)  # for the next who waits, as this one fails
+            self._work = _made(self._balancer)  # for the next request that waits; this one fails
             raise
 
 

@@ -1,4 +1,4 @@
-"""Messages on their way to one listener, who may read slowly or not at all."""
+"""Queues messages for one listener, which may read slowly or not at all."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from tinylb.status.answer import Part, encode
 from tinylb.wording import timestamp
 
 MOST = 1000
-"""At most so many messages wait for one listener; a change of a whole set makes about as many. Later ones are only
+"""The most messages that wait for one listener; a change of a whole set makes about as many. Later ones are only
 counted."""
 
-# As of the HTML standard, "Server-sent events": how long a browser waits before it connects again (ms), and a comment.
+# See the HTML standard, "Server-sent events": how long a browser waits before it connects again (ms), and a comment.
 _BEGINNING = b"retry: 1000\n\n"
 _BEAT = b": \n\n"
 
@@ -26,9 +26,9 @@ def message(data: object) -> bytes:
 
 class Stream:
     """
-    The parts of an answer that goes on. It has no end of its own.
+    The parts of an endless answer.
 
-    @param closed: told when the listener has gone.
+    @param closed: called when the listener has gone.
     """
 
     def __init__(self, closed: Callable[[Stream], None]) -> None:
@@ -47,7 +47,7 @@ class Stream:
         self._wake()
 
     def beat(self) -> None:
-        """Show that there is still somebody here, if nothing else does."""
+        """Send a heartbeat, unless a message is about to be sent."""
         if not self._untold:
             self._untold.append(_BEAT)
             self._wake()

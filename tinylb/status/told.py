@@ -1,4 +1,4 @@
-"""An event as plain data, for those who read JSON."""
+"""An event as plain data, to be written as JSON."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tinylb.events import Event
 from tinylb.wording import timestamp
 
 MOST = 50
-"""So much of a list is told. A set may have thousands of backends; who wants them all asks for the state."""
+"""The most items of a list that are told. A set may have thousands of backends; the state has them all."""
 
 _NEXT_WORD = re.compile(r"(?<!^)(?=[A-Z])")
 

@@ -1,4 +1,4 @@
-"""What an answer says of the name that was asked for. Everything else in it is not heeded."""
+"""Reads what a DNS answer says of the name that was asked for, and ignores everything else in it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tinylb.wording import counted
 T = TypeVar("T")
 
 MOST = 500
-"""Records of a kind that are taken of a name. With more of them, the answer is not to be believed."""
+"""The most records of a kind that a name may have. An answer with more is not believed."""
 
 _IN = 1
 _CNAME = 5
@@ -30,7 +30,7 @@ class Kind(Generic[T]):
 
     @ivar number: in messages, see U{https://www.iana.org/assignments/dns-parameters}.
     @ivar lookUp: asks a resolver for the records of a name.
-    @ivar read: what a record of this type says. It raises L{Unusable}.
+    @ivar read: reads a record of this type, or raises L{Unusable}.
     """
 
     name: str
@@ -46,7 +46,7 @@ class Service:
 
     @ivar priority: those with the lowest are used first.
     @ivar weight: at least 1.
-    @ivar host: a name; empty where the service is decidedly not to be had.
+    @ivar host: a name; empty where the service is decidedly not available.
     """
 
     priority: int
@@ -58,9 +58,9 @@ class Service:
 @dataclass(frozen=True)
 class Answer(Generic[T]):
     """
-    What a name has of a kind.
+    The records of a kind that a name has.
 
-    @ivar lifetime: seconds for which that holds; 0 where there are no records.
+    @ivar lifetime: seconds for which they are valid; 0 where there are none.
     @ivar exists: C{False} where the name has nothing of any kind.
     @ivar unusable: why some of the records cannot be used, or L{None}.
     """
@@ -73,8 +73,8 @@ class Answer(Generic[T]):
 
 def readAnswer(kind: Kind[T], name: str, answers: Sequence[Any]) -> Answer[T]:
     """
-    @param answers: the C{RRHeader}s of an answer, in any order. Those that lead from alias to alias count, too.
-    @raise LookupFailed: when there are far too many.
+    @param answers: the C{RRHeader}s of an answer, in any order, with those that lead from alias to alias.
+    @raise LookupFailed: when there are more than L{MOST} records.
     """
     mine, lifetime = _recordsOf(kind.number, name.lower().encode(), answers)
     if len(mine) > MOST:
@@ -106,7 +106,7 @@ def _follow(number: int, owner: bytes, owned: Mapping[bytes, list[Any]]) -> tupl
         records = [record for record in owned[owner] if record.type == number]
         if records:
             return records, min(lifetimes + [record.ttl for record in records])
-        # There may be one alias only; of several it is always the same one that counts.
+        # A name may have one alias only; of several it is always the same one that counts.
         alias = min(owned[owner], key=lambda record: _spelled(record.payload.name))
         lifetimes.append(alias.ttl)
         owner = _spelled(alias.payload.name)
@@ -124,7 +124,7 @@ def _address(address: IPv4Address | IPv6Address) -> str:
         address.is_unspecified
         or address.is_multicast
         or address == IPv4Address("255.255.255.255")
-        or (isinstance(address, IPv6Address) and address.is_link_local)  # it says nothing without an interface
+        or (isinstance(address, IPv6Address) and address.is_link_local)  # it leads nowhere without an interface
     ):
         raise Unusable(f"{address} is no server's address")
     return str(address)
@@ -143,7 +143,7 @@ def _service(payload: Any) -> Service:
     return Service(payload.priority, max(1, payload.weight), address.host, payload.port)
 
 
-# The resolver's own timeouts, whatever they are.
+# With None the resolver uses its own timeouts.
 A: Kind[str] = Kind(
     "A",
     1,

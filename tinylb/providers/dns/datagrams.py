@@ -1,4 +1,4 @@
-"""Asks one server by a datagram."""
+"""Asks one DNS server over UDP."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _LARGEST = 8192
 @implementer(IReadDescriptor)
 class Datagrams:
     """
-    A socket for one question. It has a port of its own, which the kernel picks at random, and is connected: what others
-    send is not even seen, and the kernel says so if nobody listens there. Twisted's port for datagrams does not hear
-    the latter from epoll, and writes a line to the log for each of them.
+    A socket for one question. It has a port of its own, which the kernel picks at random, and is connected: datagrams
+    from other peers are never seen, and the kernel reports when nothing listens at the server's port. Twisted's UDP
+    ports do not get that report from epoll, and write a line to the log for each port.
 
-    @param understand: makes an answer of what has come, or L{None}: it may be somebody's who guesses.
-    @ivar answered: fires with the answer. Whoever waits for it closes the socket then, so that nothing comes after it.
+    @param understand: turns a datagram into an answer, or gives L{None}, as for a forged one.
+    @ivar answered: fires with the answer. The caller then closes the socket, so that nothing comes after it.
     @raise OSError: when the server cannot be asked.
     """
 
@@ -49,7 +49,7 @@ class Datagrams:
         reactor.addReader(self)
 
     def close(self) -> None:
-        """To be called when nobody waits any more."""
+        """Call this when no answer is waited for any more."""
         self._reactor.removeReader(self)
         self._socket.close()
 
@@ -71,7 +71,7 @@ class Datagrams:
             self.answered.callback(answer)
 
     def connectionLost(self, reason: Failure) -> None:
-        """See L{IReadDescriptor}. So epoll tells of an error; it means no connection."""
+        """See L{IReadDescriptor}. The epoll reactor calls this for an error of the socket; no connection is lost."""
         self._fail(self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
 
     def logPrefix(self) -> str:

@@ -1,10 +1,10 @@
-"""Why there is no answer."""
+"""The errors of DNS lookups."""
 
 from __future__ import annotations
 
 
 class LookupFailed(Exception):
-    """What a name has is not known; the message says why."""
+    """The records of a name could not be found out; the message says why."""
 
 
 class NoAnswer(Exception):

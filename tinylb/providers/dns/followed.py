@@ -1,4 +1,4 @@
-"""Follows one name: asks for its records again when their time is over."""
+"""Follows one name: asks for its records again when they expire."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from tinylb.providers.dns.lookups import Lookups
 T = TypeVar("T")
 
 SHORTEST = 1.0
-"""Seconds for which records hold at least, whatever they say."""
+"""Seconds for which records are valid at least, whatever their TTL is."""
 
 LONGEST = 300.0
-"""Seconds for which they hold at most."""
+"""Seconds for which records are valid at most."""
 
 FIRST_BACKOFF = 1.0
 """Seconds from a failure to the next try, less up to half of it as jitter. Each failure in a row doubles them."""
@@ -29,11 +29,11 @@ LONGEST_BACKOFF = 30.0
 
 class _Question(Generic[T]):
     """
-    One kind of records.
+    The question for one kind of records.
 
     @ivar asking: the lookup that is under way.
-    @ivar answer: the last one there was.
-    @ivar failure: why there was none the last time.
+    @ivar answer: the last answer.
+    @ivar failure: why the last lookup failed; L{None} if it did not.
     @ivar expires: when its records are to be asked for again, on the clock.
     @ivar kept: the records that are in force.
     """
@@ -48,7 +48,7 @@ class _Question(Generic[T]):
 
     @property
     def found(self) -> frozenset[T] | None:
-        """What was answered the last time that it was asked; L{None} while that is not known."""
+        """The records that the last lookup found; L{None} if it has failed, or while one is under way."""
         return None if self.asking or self.failure or self.answer is None else self.answer.records
 
     @property
@@ -59,14 +59,14 @@ class _Question(Generic[T]):
 
 class FollowedName(Generic[T]):
     """
-    What a name has of some kinds of records. A resolver that is silent or fails on one of them neither holds up the
-    others nor takes anything away; nor does one that says that there is nothing of any kind.
+    The records of some kinds that a name has. A lookup of one kind that hangs or fails neither delays the others nor
+    takes records away. An answer that there are no records of any kind takes none away either.
 
-    @param name: an absolute one.
+    @param name: taken as absolute.
     @param clock: monotonic.
     @param random: gives numbers in [0, 1), for jitter.
-    @param heard: is called when a question was answered, or has failed.
-    @ivar records: the last that there were, of all kinds.
+    @param heard: called when a lookup has succeeded or failed.
+    @ivar records: those in force, of all kinds.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class FollowedName(Generic[T]):
 
     @property
     def isAsking(self) -> bool:
-        """Whether an answer may come at any moment."""
+        """Whether a lookup is under way."""
         return any(question.asking is not None for question in self._questions)
 
     @property
@@ -101,7 +101,7 @@ class FollowedName(Generic[T]):
         return any(question.answer.records for question in self._questions if question.answer and not question.failure)
 
     def start(self) -> None:
-        """Ask, and ask again. What is known from before, and holds still, is not asked for yet."""
+        """Begin to follow the name. Records that are known from before are not asked for while they are valid."""
         self._backoff = self._wait = FIRST_BACKOFF
         due = self._due()
         if None in (question.found for question in self._questions) or not self.isFound or due <= self._clock.seconds():
@@ -110,7 +110,7 @@ class FollowedName(Generic[T]):
             self._schedule(due)
 
     def refresh(self) -> None:
-        """Ask now. What is being asked may be answered with what was true before: it is asked once more then."""
+        """Ask now. A lookup that is under way may give an old answer, so the name is asked for once more after it."""
         self._isLate = self.isAsking
         if self._next is not None:
             self._schedule(inf)
@@ -118,7 +118,7 @@ class FollowedName(Generic[T]):
             self._ask()
 
     def stop(self) -> None:
-        """Ask no more. What is known is kept."""
+        """Stop asking. What is known is kept."""
         self._era += 1
         self._isLate = False
         self._schedule(inf)
@@ -144,14 +144,14 @@ class FollowedName(Generic[T]):
         return [f"{self.name} does not exist (NXDOMAIN){hint}"]
 
     def _ask(self) -> None:
-        """What is under way is not asked twice."""
+        """Ask every question that is not being asked already."""
         self._next = None
         self._wait = self._backoff * (0.5 + self._random() / 2)
         self._backoff = min(2 * self._backoff, LONGEST_BACKOFF)
         questions = [question for question in self._questions if question.asking is None]
         lookups = [self._lookups.ask(self.name, question.kind) for question in questions]
         era = self._era
-        # An answer may be there already. It is not to be taken for the only one that comes.
+        # A lookup may have ended already. It must not be taken for the only one.
         for question, lookup in zip(questions, lookups, strict=True):
             question.asking = lookup
         for question, lookup in zip(questions, lookups, strict=True):
@@ -177,7 +177,7 @@ class FollowedName(Generic[T]):
         self._heard()
 
     def _keep(self) -> None:
-        """Only beside a question that has found something, another one that has found nothing is believed."""
+        """An answer without records is believed only where another question has found some."""
         isSomebodyThere = any(question.found for question in self._questions)
         for question in self._questions:
             if question.found is not None and isSomebodyThere:
@@ -185,7 +185,7 @@ class FollowedName(Generic[T]):
         self.records = frozenset().union(*(question.kept for question in self._questions))
 
     def _due(self) -> float:
-        """When to ask next: for records when they expire, and sooner where there are none, or they are not known."""
+        """When to ask next: when records expire, or sooner where there are none, or a lookup has failed."""
         settled = [question for question in self._questions if question.asking is None]
         due = min(question.expires for question in settled)
         found = [question.found for question in settled]

@@ -1,4 +1,4 @@
-"""Follows the addresses of a host."""
+"""A provider that follows the addresses of a host."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from tinylb.providers.dns.provider import NameProvider, Place
 
 class DNSProvider(NameProvider):
     """
-    Publishes the addresses of a host, A and AAAA, as backends of one port, and follows them: they are asked for again
-    when their lifetime is over, within 1 s and 5 min. What cannot be found out, or has turned empty, stays as it was;
-    the trouble is logged once, shown by L{describe}, and over when there is an answer again.
+    Publishes the addresses of a host, A and AAAA, as backends of one port, and follows them: they are looked up again
+    when their lifetime is over, after 1 s at least and 5 min at most. When a lookup fails or finds nothing, the
+    addresses stay as they were; the trouble is logged once, and shown by L{describe} until there is an answer again.
 
-    The name is an absolute one: C{search} in C{/etc/resolv.conf} is not heeded.
+    The name is taken as absolute: C{search} in C{/etc/resolv.conf} is ignored.
 
     @param reactor: used by the backends, and by the resolver.
     @param host: a name.
@@ -50,7 +50,7 @@ class DNSProvider(NameProvider):
         return (self._name,)
 
     def _refresh(self) -> None:
-        """There is but one."""
+        """There is only one name."""
 
     def _found(self) -> Iterable[Place] | None:
         return [Place(HostPort.of(address, self._port)) for address in self._name.records] or None

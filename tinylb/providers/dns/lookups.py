@@ -1,4 +1,4 @@
-"""Asks a resolver, not too much at a time, and says in words why there is no answer."""
+"""Asks a resolver, with a limit on lookups at a time, and says in words why there is no answer."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from tinylb.providers.dns.failures import LookupFailed
 T = TypeVar("T")
 
 AT_A_TIME = 16
-"""Lookups. Each may have a socket open."""
+"""The most lookups under way at a time. Each may have a socket open."""
 
 LONGEST = 30.0
-"""Seconds that a resolver may take, whatever it does."""
+"""Seconds that a resolver may take for a lookup, whatever it does."""
 
 _WORDS: dict[type[Exception], str] = {
     DNSFormatError: "the resolver does not understand the question (FORMERR)",
@@ -42,7 +42,7 @@ class Lookups:
     """
     The questions that are under way, and those that wait for their turn.
 
-    @param resolver: makes the one that is asked.
+    @param resolver: gives the resolver that is asked.
     """
 
     def __init__(self, clock: IReactorTime, resolver: Callable[[], IResolver]) -> None:
@@ -54,13 +54,13 @@ class Lookups:
 
     def ask(self, name: str, kind: Kind[T]) -> Deferred[Answer[T]]:
         """
-        @return: fires with the answer, also where that is that there is nothing, or fails with L{LookupFailed}. When it
-            is cancelled, the resolver's is.
+        @return: fires with the answer, even if that has no records, or fails with L{LookupFailed}. Cancelling it
+            cancels the resolver's lookup.
         """
         return Deferred.fromCoroutine(self._ask(name, kind))
 
     def close(self) -> None:
-        """To be called when nobody waits any more."""
+        """Call this when no answer is waited for any more."""
         granting, self._granting = self._granting, None
         if granting is not None:
             granting.cancel()
@@ -81,7 +81,7 @@ class Lookups:
             raise LookupFailed(str(error)) from None
         except (DNSFormatError, DNSServerError, DNSNotImplementedError, DNSQueryRefusedError) as error:
             raise LookupFailed(_WORDS[type(error)]) from None
-        except Exception as error:  # whatever a resolver, which may be anybody's, fails with, or answers
+        except Exception as error:  # a third party's resolver may raise or answer anything
             raise LookupFailed(f"{type(error).__name__}: {quote(str(error))}") from None
         finally:
             self._done()
@@ -93,7 +93,7 @@ class Lookups:
         return turn
 
     def _done(self) -> None:
-        """Others come later: whoever ends many lookups does not begin with those that wait."""
+        """Waiting lookups begin in a later turn: a caller that cancels many lookups must not start others meanwhile."""
         self._free += 1
         if self._waiting and self._granting is None:
             self._granting = self._clock.callLater(0, self._grantLater)

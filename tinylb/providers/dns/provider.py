@@ -1,4 +1,4 @@
-"""How answers become sets, whatever names are followed."""
+"""The base of the DNS providers: turns answers into backend sets."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from tinylb.providers.report import Report
 from tinylb.value import Value, Watcher
 
 TOGETHER = 0.1
-"""Seconds for which an answer waits for others that may come with it."""
+"""Seconds for which an answer waits for the other lookups that are under way."""
 
 SAID = 3
-"""Troubles that are told at a time; of more only how many there are."""
+"""The most troubles that are told at a time; of the rest only their number is."""
 
 
 PARTLY = "what is known of it stays, the rest is renewed"
-"""What follows from troubles that do not concern all."""
+"""What follows from trouble with some of the records."""
 
 
 class Place(NamedTuple):
@@ -42,7 +42,7 @@ class Place(NamedTuple):
 @implementer(IProvider, IDescribed, IRefreshable)
 class NameProvider(ABC):
     """
-    A provider that follows names.
+    The base of providers that follow names.
 
     @param source: what is followed, as it stands in log lines. The other parameters are those of
         L{DNSProvider <tinylb.providers.dns.host.DNSProvider>}.
@@ -78,7 +78,7 @@ class NameProvider(ABC):
         return self._report.describe()
 
     def refresh(self) -> None:
-        """See L{IRefreshable.refresh}. Every name is asked for, however long its records hold."""
+        """See L{IRefreshable.refresh}. Every name is looked up, however long its records are still valid."""
         for name in tuple(self._names()):
             name.refresh()
 
@@ -99,7 +99,7 @@ class NameProvider(ABC):
         """Follow other names, if the answers so far say so."""
 
     def _follow(self, names: Iterable[FollowedName[str] | FollowedName[Service]]) -> None:
-        """Start them; what the first of them know already waits for the others."""
+        """Start these names; answers that are there at once are not applied before all are started."""
         self._isStarting = True
         for name in names:
             name.start()
@@ -117,7 +117,7 @@ class NameProvider(ABC):
         release(self._clock)
 
     def _heard(self) -> None:
-        """Something was answered. What may come in the same moment is waited for."""
+        """A lookup has ended. Others that are under way are waited for, for L{TOGETHER} at most."""
         if self._isStarting:
             return
         self._refresh()
@@ -157,7 +157,7 @@ class NameProvider(ABC):
 
     def _getResolver(self) -> IResolver:
         if self._resolver is None:
-            # Only those who need it pay for it.
+            # Imported only where it is needed: it costs time and memory.
             from tinylb.providers.dns.system import SystemResolver
 
             self._resolver = SystemResolver(self._reactor, self._clock)
@@ -165,7 +165,7 @@ class NameProvider(ABC):
 
 
 def _distinct(places: Iterable[Place]) -> frozenset[Place]:
-    """One for each address: names may lead to the same one. The lowest tier counts, and then the highest weight."""
+    """One place for each address, which several names may have: the lowest tier wins, then the highest weight."""
     best: dict[HostPort, Place] = {}
     for place in places:
         other = best.get(place.address)

@@ -1,4 +1,4 @@
-"""Asks one server one question: by a datagram, and by a connection when the answer is too long for that."""
+"""Asks one DNS server one question: over UDP, and over TCP when the answer is too long for a datagram."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ _WORDS = {
 
 class Server:
     """
-    A server, for the time of a lookup.
+    A DNS server, for the time of a lookup.
 
     @param clock: monotonic.
-    @param host: a literal.
+    @param host: an IP address.
     """
 
     def __init__(self, reactor: IReactorTCP, clock: IReactorTime, host: str, port: int) -> None:
@@ -80,7 +80,7 @@ class Server:
 
     async def _byConnection(self, request: Message) -> Message:
         connection = _Connection(request)
-        # It takes literals of either kind. Its own timeout would follow the wall clock.
+        # It takes IPv6 literals, too. Its own timeout would follow the wall clock.
         endpoint = TCP4ClientEndpoint(self._reactor, self.host, self._port, timeout=None)  # type: ignore[arg-type]
         try:
             await endpoint.connect(_Connections(connection))
@@ -123,7 +123,7 @@ class _Connection(Int16StringReceiver):
 
 
 class _Connections(Factory):
-    """Makes one."""
+    """Gives out a connection's protocol, which is made beforehand."""
 
     noisy = False
 
@@ -137,16 +137,16 @@ class _Connections(Factory):
 
 def understood(data: bytes, request: Message) -> Message | None:
     """
-    A message, if it is a whole one, and answers this request; see
+    Parse a message. The result is L{None} unless the message is complete and answers this request; see
     U{RFC 5452<https://www.rfc-editor.org/rfc/rfc5452>}.
     """
     answer = Message()
     try:
         answer.fromStr(data)
         asked, answered = struct.unpack_from("!2H", data, 4)
-    except Exception:  # whatever the parser meets in what may be anybody's
+    except Exception:  # the data may be anybody's, and make the parser raise anything
         return None
-    # The parser makes do with less than the message says that there is; when it says that it is cut, so do we.
+    # The parser accepts fewer records than the header counts. That is right only for a truncated message.
     isWhole = asked == len(answer.queries) and (answered == len(answer.answers) or answer.trunc)
     hasFailed = answer.rCode not in (OK, ENAME)
     isOurs = answer.answer and answer.id == request.id
@@ -155,7 +155,7 @@ def understood(data: bytes, request: Message) -> Message | None:
 
 
 def _isReferral(answer: Message) -> bool:
-    """Where there is nothing, a server that knows it is an authority, asks others, or names the zone."""
+    """Whether this only refers to other servers: no answer, no authority, no recursion, and no SOA of the zone."""
     knows = answer.answers or answer.auth or answer.recAv
     return not knows and all(record.type != SOA for record in answer.authority)
 

@@ -1,4 +1,4 @@
-"""Follows the servers of a service."""
+"""A provider that follows the SRV records of a service."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class SRVProvider(NameProvider):
     """
     Publishes the servers of a service, see U{RFC 2782<https://www.rfc-editor.org/rfc/rfc2782>}, with their priorities
     as tiers, and all addresses of each of them as backends. They are followed as by L{DNSProvider
-    <tinylb.providers.dns.host.DNSProvider>}, each server's apart: one whose addresses cannot be found out keeps those
-    it had. Where the DNS says that the service is decidedly not to be had, the set is empty.
+    <tinylb.providers.dns.host.DNSProvider>}, for each server by itself: one whose addresses cannot be found out keeps
+    those it had. Where the DNS says that the service is decidedly not available, the set is empty.
 
-    @param name: such as C{_https._tcp.example.com}; an absolute one.
+    @param name: such as C{_https._tcp.example.com}; taken as absolute.
 
     The other parameters are those of L{DNSProvider <tinylb.providers.dns.host.DNSProvider>}.
 

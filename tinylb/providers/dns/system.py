@@ -17,7 +17,7 @@ from tinylb.providers.dns.failures import NoAnswer
 from tinylb.providers.dns.question import Server
 
 PATIENCE = (1.0, 2.0, 4.0)
-"""Seconds for one server, the first time that it is asked, the second, and the last."""
+"""Seconds that one server has to answer: the first time that it is asked, the second, and the last."""
 
 MOST_SERVERS = 3
 """As many as resolv.conf(5) speaks of."""
@@ -30,19 +30,19 @@ Records = list[RRHeader]
 
 class SystemResolver(ResolverBase):
     """
-    Asks as the system's own resolver does: the file C{hosts} first, then one server after the other. One that is
-    silent is passed over for the next one, and gets its chance again; one that fails or refuses is passed over, too.
-    Between lookups it holds nothing; both files are read for each of them, so that they may change, or come later.
+    Asks as the system's own resolver does: the file C{hosts} first, then one server after the other. A server that is
+    silent is passed over for the next one, and asked again later; one that fails or refuses is not asked again.
+    Nothing is kept between lookups: both files are read for each of them, so that they may change, or come later.
 
     A lookup fails with one of the errors of C{twisted.names}, or with L{ResolverError} and words about each server.
-    When it is cancelled, nothing of it is left.
+    A lookup that is cancelled leaves nothing behind.
 
-    Of C{resolv.conf} it heeds the servers alone. That of C{twisted.names.client} would not ask another server when one
-    fails, keeps timers and connections when nobody needs it any more, and times them by the wall clock.
+    Of C{resolv.conf} only the servers are used. The resolver of C{twisted.names.client} would not ask another server
+    when one fails, keeps timers and connections that are no longer needed, and times them by the wall clock.
 
-    @param reactor: one that waits for descriptors, too.
+    @param reactor: provides L{IReactorFDSet <twisted.internet.interfaces.IReactorFDSet>}, too.
     @param clock: monotonic.
-    @param port: at which the servers are.
+    @param port: the servers' port.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class SystemResolver(ResolverBase):
 
 
 def _namedIn(configuration: str) -> list[str]:
-    """The servers, see resolv.conf(5): without any the one on this machine."""
+    """The servers, see resolv.conf(5); where none is named, the one on this machine."""
     try:
         lines = contentOf(configuration).decode("ascii", "replace").splitlines()
     except Unreadable:
@@ -108,7 +108,7 @@ def _listedIn(hosts: str, name: bytes) -> list[IPv4Address | IPv6Address]:
     except Unreadable:
         return []
     if name not in content:
-        return []  # nearly always, and soon found out
+        return []  # nearly always so, and cheap to find out
     words = [line.partition(b"#")[0].split() for line in content.splitlines()]
     found = [_parsed(address.decode("ascii", "replace")) for address, *names in filter(None, words) if name in names]
     return [address for address in found if address is not None]

@@ -1,4 +1,4 @@
-"""Follows the endpoints of a Kubernetes service."""
+"""A provider that follows the endpoints of a Kubernetes service."""
 
 from tinylb.providers.kubernetes.provider import KubernetesProvider
 

@@ -1,4 +1,4 @@
-"""What is asked before each request: where the API server is, and what it wants to see of us."""
+"""Access to an API server, looked up before each request: its URL, TLS settings and our credentials."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _TROUBLE = (InvalidConfig, BadPEM, CredentialError)
 
 
 class WrongAccess(AccessError):
-    """What was given cannot be right, and does not heal by itself; found when an L{Access} is made."""
+    """What was given cannot be used, for a reason that does not go away by itself; found when an L{Access} is made."""
 
 
 class Access(Protocol):
@@ -41,33 +41,33 @@ class Access(Protocol):
 
     @property
     def error(self) -> str | None:
-        """What is wrong with a file that has changed; what was read of it before is still in use. One line."""
+        """What is wrong with a file that has changed, in one line; what was read of it before stays in use."""
 
     def session(self) -> Deferred[Session]:
         """
-        Asked before every request: what has changed since is read again.
+        Called before every request: files that have changed are read again.
 
-        @return: fires with what the request needs, or fails with L{AccessError}. Cancelling it ends a plugin that
-            nobody else waits for.
+        @return: fires with what the request needs, or fails with L{AccessError}. Cancelling it ends a plugin that no
+            other request waits for.
         """
 
     def rejected(self, session: Session) -> None:
-        """The server has answered 401: what was kept for later requests is not used again."""
+        """The server has answered 401: a credential that was kept for later requests is not used again."""
 
     def close(self) -> None:
-        """End what runs. L{session} may be asked again later."""
+        """End a plugin that runs. L{session} may be called again later."""
 
 
 def kubeconfigAccess(
     reactor: IReactorProcess, clock: IReactorTime, path: str | os.PathLike[str], *, mayBeMissing: bool = False
 ) -> Access:
     """
-    As the current context of a kubeconfig file says. The file is followed: each session is of what it says then.
+    Access by the current context of a kubeconfig file. The file is followed: each session is what the file says then.
 
     @param clock: monotonic.
-    @param mayBeMissing: whether it, and files that it names, may be still to come. There is no session until then, and
-        the source is the path.
-    @raise WrongAccess: when that is not possible.
+    @param mayBeMissing: whether the file, and files that it names, may still have to be created. Until then there is
+        no session, and the source is the path.
+    @raise WrongAccess: when the file cannot be used.
     """
     path = os.path.abspath(path)
     try:
@@ -84,9 +84,9 @@ def inClusterAccess(
     folder: str | os.PathLike[str] = SERVICE_ACCOUNT,
 ) -> Access:
     """
-    As a pod's service account: U{https://kubernetes.io/docs/tasks/run-application/access-api-from-pod/}.
+    Access by a pod's service account: U{https://kubernetes.io/docs/tasks/run-application/access-api-from-pod/}.
 
-    @raise WrongAccess: when this is no pod, or has none.
+    @raise WrongAccess: when this is not a pod, or has no service account.
     """
     host, port = environ.get("KUBERNETES_SERVICE_HOST", ""), environ.get("KUBERNETES_SERVICE_PORT", "")
     if not host or not port:
@@ -107,10 +107,11 @@ def inClusterAccess(
 
 class _Access:
     """
-    Follows what is configured. What is not good is not taken; it is tried again with each session, as what it names may
-    be on its way.
+    Follows a configuration. A new one that cannot be used is not taken; it is tried again with each session, as the
+    files that it names may still come.
 
-    @param read: gives what is configured now; the same as long as that has not changed. It raises L{InvalidConfig}.
+    @param read: gives the present configuration; an equal one as long as that has not changed. It raises
+        L{InvalidConfig}.
     """
 
     _log = Logger()
@@ -174,7 +175,7 @@ class _Access:
             self._way.close()
 
     def _follow(self) -> None:
-        """Take what is configured now, unless it is of no use."""
+        """Take the present configuration, or raise if it cannot be used."""
         config = self._read()
         former = self._way
         if former is None or config != former.config:

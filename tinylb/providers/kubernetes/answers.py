@@ -1,5 +1,5 @@
 """
-What an API server says: lists, events and refusals. See
+Reads what an API server answers: lists, events and refusals. See
 U{https://kubernetes.io/docs/reference/using-api/api-concepts/}.
 """
 
@@ -14,16 +14,16 @@ from tinylb.wording import printable
 
 
 class Gone(Exception):
-    """The server has forgotten what has changed since: HTTP's status 410."""
+    """The server no longer knows what has changed since the given version: HTTP's status 410."""
 
 
 def goneOr(error: ApiError) -> Exception:
-    """The same, or L{Gone} if that is what it means."""
+    """The error itself, or L{Gone} if its status is 410."""
     return Gone() if error.status == 410 else error
 
 
 def readList(answer: Any) -> tuple[list[Any], str, str]:
-    """A list's objects, its version and, if that is not all, where it goes on."""
+    """A list's objects, its version and, if there are more pages, the token of the next one."""
     metadata = answer.get("metadata") if isinstance(answer, dict) else None
     items = answer.get("items") or [] if isinstance(answer, dict) else None
     if not isinstance(metadata, dict) or not isinstance(items, list):

@@ -1,4 +1,4 @@
-"""Asks an API server: for an object, or for lines without an end."""
+"""Sends requests to an API server: for one object, or for an endless stream of lines."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ HEADERS = 10.0
 """Seconds that a server may take to accept the connection and begin its answer."""
 
 BODY = 30.0
-"""Seconds that it may take to say all of an answer that is no stream."""
+"""Seconds that it may take to send the rest of an answer that is not a stream."""
 
 KEEPALIVE = 15.0
-"""Seconds of silence after which the kernel asks whether the peer of a stream is still there."""
+"""Seconds of silence after which the kernel probes whether the peer of a stream is still there."""
 
 
 class Api:
     """
-    A way to an API server. Each request has a connection of its own, which is gone when the request is over: a
-    certificate or token that was renewed is in use at once, and one that hangs costs nothing later. Whoever cancels a
+    A client of an API server. Each request has a connection of its own, which is closed when the request is over: a
+    renewed certificate or token is in use at once, and a connection that hangs costs nothing later. Cancelling a
     request ends its connection at once.
 
     @param clock: monotonic.
@@ -49,8 +49,8 @@ class Api:
         """
         Ask for an object.
 
-        @return: it, as JSON has it.
-        @raise ApiError: when the server gives none.
+        @return: the object, parsed from JSON.
+        @raise ApiError: when the server does not give one.
         @raise AccessError: when the server cannot be asked.
         """
         session = await self._access.session()
@@ -74,13 +74,13 @@ class Api:
         seconds: float,
     ) -> None:
         """
-        Ask for lines without an end, until the server ends them.
+        Ask for a stream of lines, until the server ends it.
 
-        @param began: called when the server has agreed.
+        @param began: called when the server has accepted the request.
         @param line: called with each line. What it raises ends the stream, and is raised.
-        @param seconds: after so many it is ended, whatever the server says.
-        @raise ApiError: when the server does not agree.
-        @raise StreamBroken: when it ends in another way than it should.
+        @param seconds: after so many the stream is ended, whatever the server sends.
+        @raise ApiError: when the server refuses the request.
+        @raise StreamBroken: when the stream ends in another way than it should.
         @raise AccessError: when the server cannot be asked.
         """
         session = await self._access.session()
@@ -103,7 +103,7 @@ class Api:
         self, connection: Connection, session: Session, path: str, parameters: Mapping[str, str]
     ) -> IResponse:
         """
-        @return: an answer that says yes.
+        @return: the response, whose status is 200.
         """
         url = f"{session.server}{path}?{urlencode(parameters)}"
         headers = Headers({"Accept": ["application/json"], "User-Agent": ["tinylb"]})
@@ -126,7 +126,7 @@ class Api:
         return IResponse(response)
 
     async def _refusal(self, session: Session, response: IResponse) -> ApiError:
-        """What the server says beside its status is worth knowing, and no more."""
+        """The error for another status, with the server's message if that can be read."""
         if response.code == 401:
             self._access.rejected(session)
         said = ""
@@ -152,5 +152,5 @@ class Api:
 
 
 def _late(result: object, seconds: float) -> Failure:
-    """Agent tells of its own cancelling in many ways."""
+    """Agent fails in many ways when it is cancelled; make it one."""
     return Failure(TimeoutError(seconds))

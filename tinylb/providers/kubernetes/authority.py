@@ -1,4 +1,4 @@
-"""Whom a cluster's own servers are believed by, for whoever asks them aside, as health checks do."""
+"""The CA and server name by which a cluster's API servers are verified, for health checks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def clusterOf(config: str) -> Cluster | None:
     """
     @param config: the path of a kubeconfig, or C{in-cluster}, as L{KubernetesProvider
         <tinylb.providers.kubernetes.provider.KubernetesProvider>} takes them.
-    @return: what it says of its cluster now; L{None} while it says nothing that can be used, which the provider tells.
+    @return: what it says of its cluster now; L{None} while it cannot be used, which the provider reports.
     """
     if config == "in-cluster":
         path = os.path.join(SERVICE_ACCOUNT, "ca.crt")

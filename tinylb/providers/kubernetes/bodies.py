@@ -1,4 +1,4 @@
-"""What a server says after its headers: all of it, or line by line; and what is wrong with it."""
+"""Receives the body of an API server's answer, as a whole or line by line."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from twisted.web.client import ResponseDone
 from twisted.web.http import PotentialDataLoss
 
 LARGEST = 32 * 1024 * 1024
-"""Bytes of an answer, or of a single line."""
+"""The most bytes of an answer, or of a single line."""
 
 
 class ApiError(Exception):
@@ -20,7 +20,7 @@ class ApiError(Exception):
     The server did not answer as it should; the message is one line.
 
     @ivar status: of HTTP, or C{None}.
-    @ivar retryAfter: seconds that the server asks to be left in peace.
+    @ivar retryAfter: seconds that the server asks us to wait.
     """
 
     def __init__(self, message: str, status: int | None = None, retryAfter: float = 0.0) -> None:
@@ -65,7 +65,7 @@ class Lines(Protocol):
     def dataReceived(self, data: bytes) -> None:
         start = len(self._rest)
         self._rest += data
-        # Only what is new is looked through, however long a line grows.
+        # Only the new bytes are searched, however long a line grows.
         end = self._rest.rfind(b"\n", start)
         if end >= 0:
             lines = bytes(self._rest[:end]).split(b"\n")

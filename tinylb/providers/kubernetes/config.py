@@ -1,4 +1,4 @@
-"""Where an API server is, and who we are there: what a kubeconfig says, or a pod's service account."""
+"""The address of an API server and our credentials there, as a kubeconfig or a pod's service account gives them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tinylb.pem import PEM
 
 
 class InvalidConfig(Exception):
-    """It cannot be used; the message, one line, says where it was given, what is wrong, and what would be right."""
+    """The configuration cannot be used; the message, one line, says where, what is wrong, and what would be right."""
 
 
 @dataclass(frozen=True)
@@ -18,10 +18,10 @@ class Cluster:
     The server.
 
     @ivar server: its URL, without a slash at its end.
-    @ivar ca: whom to believe; L{None} for the system's.
-    @ivar serverName: what its certificate has to name, and what it is told, instead of the host; or nothing.
-    @ivar isVerifying: whether its certificate is looked at.
-    @ivar pluginConfig: what stands there for plugins, as JSON.
+    @ivar ca: the CA to trust; L{None} for the system's.
+    @ivar serverName: the name that its certificate must have, and that is sent to it, instead of the host; or empty.
+    @ivar isVerifying: whether its certificate is verified.
+    @ivar pluginConfig: the cluster's configuration for plugins, as JSON.
     """
 
     server: str
@@ -46,9 +46,9 @@ class Plugin:
     """
     A program that is asked for a credential.
 
-    @ivar where: it was given, for error messages.
+    @ivar where: where it was given, for error messages.
     @ivar command: a path, or a name to be found in C{PATH}.
-    @ivar env: names and values that it gets beside our own.
+    @ivar env: names and values that are added to our own environment.
     @ivar isTold: whether it is told of the cluster.
     """
 
@@ -64,12 +64,12 @@ class Plugin:
 @dataclass(frozen=True)
 class User:
     """
-    Who we are.
+    Our credentials, and whom the server is to take us for.
 
-    @ivar tokenFile: a path; while there is something in it, it goes before C{token}.
-    @ivar tokenWhere: it was given, for error messages.
+    @ivar tokenFile: a path; a token in the file goes before C{token}.
+    @ivar tokenWhere: where C{tokenFile} was given, for error messages.
     @ivar password: of C{username}.
-    @ivar impersonation: headers, by which the server is asked to take us for another one.
+    @ivar impersonation: headers that ask the server to take us for another user.
     """
 
     token: str = field(default="", repr=False)
@@ -85,7 +85,7 @@ class User:
 
 @dataclass(frozen=True)
 class Config:
-    """The way to a server."""
+    """A server, and our credentials there."""
 
     cluster: Cluster
     user: User
@@ -93,9 +93,9 @@ class Config:
 
 def checkToken(token: str) -> None:
     """
-    See to it that a token can be sent, as U{RFC 6750, section 2.1<https://www.rfc-editor.org/rfc/rfc6750#section-2.1>}.
+    Check that a token can be sent; see U{RFC 6750, section 2.1<https://www.rfc-editor.org/rfc/rfc6750#section-2.1>}.
 
-    @raise ValueError: when it is empty, has blanks, or what is not ASCII; it does not say the token.
+    @raise ValueError: when it is empty, has blanks, or is not ASCII; the message does not have the token.
     """
     if not token or not all("!" <= each <= "~" for each in token):
         raise ValueError("no token: it is empty, or has blanks or other characters that none has")

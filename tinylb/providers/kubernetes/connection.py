@@ -1,4 +1,4 @@
-"""The connection of a single request."""
+"""The connection of a single request to an API server."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ from tinylb.reach import Reach
 from tinylb.sockets import probe, socketOf
 
 MOST = 16 * 1024
-"""Bytes that a server may say before its answer begins. Agent would read headers without an end, and log each interim
-answer."""
+"""Bytes that a server may send before its answer begins. Agent would read endless headers, and log each interim
+response."""
 
 
 @implementer(IAgentEndpointFactory, IStreamClientEndpoint)
 class Connection:
     """
-    Gives an agent its endpoint, and ends whatever has come of that.
+    Gives an L{Agent <twisted.web.client.Agent>} its endpoint, and closes the connection that is made through it.
 
-    @ivar isAnswered: whether the answer has begun; to be set by whoever sees it.
-    @ivar isExcessive: whether the server has said too much before that.
+    @ivar isAnswered: whether the answer has begun; set by the caller.
+    @ivar isExcessive: whether the server has sent too much before that.
     """
 
     def __init__(self, reactor: Any, session: Session) -> None:
@@ -59,7 +59,7 @@ class Connection:
         return self._endpoint.connect(_Counted(self, protocolFactory)).addCallback(_within)
 
     def exceed(self) -> None:
-        """The server has said too much."""
+        """The server has sent too much: close the connection."""
         self.isExcessive = True
         self.close()
 
@@ -70,12 +70,12 @@ class Connection:
             probe(sock, keepalive)
 
     def close(self) -> None:
-        """Whatever is left of the connection goes at once."""
+        """End what is left of the connection at once."""
         self._reach.close()
 
 
 class _Counting(ProtocolWrapper):
-    """Counts what comes before the answer."""
+    """Counts the bytes that come before the answer."""
 
     factory: _Counted
     heard = 0
@@ -101,13 +101,13 @@ class _Counted(WrappingFactory):
 
 
 def _within(protocol: IProtocol) -> IProtocol:
-    """Agent speaks to what it has built."""
+    """Agent expects the protocol that it has built, not our wrapper."""
     assert isinstance(protocol, _Counting), "the factory has built it"
     return IProtocol(protocol.wrappedProtocol)
 
 
 def wording(failure: Failure) -> str:
-    """Agent wraps what has happened, with the last of it last."""
+    """The words for a failure of a request. Agent wraps failures in a list of reasons; the last one counts."""
     reasons = getattr(failure.value, "reasons", None)
     while reasons:
         failure = reasons[-1] if isinstance(reasons[-1], Failure) else Failure(reasons[-1])

@@ -1,4 +1,4 @@
-"""What we show an API server: a token, a password or a certificate, as it is now."""
+"""What we show an API server: a token, a password or a certificate. Tokens are read again from their file."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from tinylb.providers.kubernetes.config import User, checkToken
 
 
 class CredentialError(Exception):
-    """There is none; the message is one line that names what was given, and says why."""
+    """There is no credential; the message is one line that names what was given, and says why."""
 
 
 @dataclass(frozen=True)
 class Credential:
     """
-    One of them.
+    What is shown with one request.
 
-    @ivar authorization: the value of such a header; empty for none.
-    @ivar cert: our certificate, with C{key}, where it is not to be found in the L{User}.
+    @ivar authorization: the value of the C{Authorization} header; empty for none.
+    @ivar cert: our certificate, with C{key}, where it is not in the L{User}.
     """
 
     authorization: str = field(default="", repr=False)
@@ -33,7 +33,7 @@ class Credential:
 
 
 class Credentials(Protocol):
-    """Where they come from."""
+    """A source of credentials."""
 
     @property
     def error(self) -> str | None:
@@ -45,7 +45,7 @@ class Credentials(Protocol):
         """
 
     def rejected(self, credential: Credential) -> None:
-        """The server would not have it."""
+        """The server has rejected a credential."""
 
     def close(self) -> None:
         """End what runs."""
@@ -53,10 +53,10 @@ class Credentials(Protocol):
 
 class GivenCredentials:
     """
-    A token, a password, or nothing, as for who has a certificate. The file of a token is read each time, as tokens are
-    renewed.
+    A token, a password, or nothing, as for a user with a certificate. The file of a token is read each time, as tokens
+    are renewed.
 
-    @raise CredentialError: when there is no token in its file from the beginning.
+    @raise CredentialError: when the file has no token at the beginning, and no other token was given.
     """
 
     _log = Logger()

@@ -1,4 +1,4 @@
-"""Objects out of JSON or YAML, whose values have to be of certain kinds."""
+"""Reads values of the expected types from parsed JSON or YAML, with clear errors."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from tinylb.addresses import quote
 
 
 class InvalidDocument(ValueError):
-    """The message says where, what is wrong, and what would be right."""
+    """A document is not as expected; the message says where, what is wrong, and what would be right."""
 
 
 class Part:
     """
-    An object in the document. What is null, or missing, is empty.
+    An object in the document. A value that is null or missing is read as an empty one.
 
     @param path: where it is, for error messages.
     """
@@ -104,7 +104,7 @@ class Part:
 
 
 def _wrong(path: str, value: object, right: str) -> InvalidDocument:
-    """A number is not told, as it may be somebody's password."""
+    """The error for a wrong value. It does not show a number, which may be a password."""
     kinds = {dict: "an object", list: "a list", int: "a number", float: "a number", type(None): "null"}
     if isinstance(value, (str, bool)):
         kind = quote(value) if isinstance(value, str) else str(value).lower()

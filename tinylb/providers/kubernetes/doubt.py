@@ -1,6 +1,6 @@
 """
-What becomes of a list that turns empty. A stopping API server really empties the list of them all for some seconds, and
-so does one that has just started; whoever believed it would lose the control plane.
+Doubts a list that turns empty. An API server that stops really empties the list of all API servers for some seconds,
+and so does one that has just started; a balancer that believed it would lose the control plane.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ class State(Enum):
     """How far the doubt goes."""
 
     NONE = "none"
-    ASKING = "asking"  # whether anybody who was known answers
-    WAITING = "waiting"  # before that is asked again
-    CONFIRMING = "confirming"  # nobody answers: what does the source say now?
-    VERIFYING = "verifying"  # it says the same, but perhaps through one of those who have not answered before
+    ASKING = "asking"  # probing whether any known backend answers
+    WAITING = "waiting"  # until they are probed again
+    CONFIRMING = "confirming"  # none answers: what does the source say now?
+    VERIFYING = "verifying"  # it says the same, but perhaps through a backend that has not answered before
 
 
 class Doubt:
     """
-    While anybody who was known answers, the list is not believed. When nobody does, the source is asked again, and then
-    they are once more: if the source still names nobody, and still nobody answers, it is believed. If it cannot be
-    asked, since who was known were the way to it, they stay the only hope.
+    While any known backend answers, an empty list is not believed. When none does, the source is asked again, and then
+    the backends are probed once more: if the list is still empty, and still none answers, it is believed. If the source
+    cannot be asked, since the known backends were the way to it, they are kept: they are the only hope.
 
     @param clock: monotonic.
     @param random: gives numbers in [0, 1), for jitter.
     @param confirm: asks the source again, soon.
-    @param believe: called when the source is right.
+    @param believe: called when the empty list is to be believed.
     """
 
     def __init__(
@@ -63,9 +63,9 @@ class Doubt:
 
     def listedNobody(self, known: BackendSet) -> None:
         """
-        The source was asked, and names nobody.
+        The source was asked, and its list is empty.
 
-        @param known: who was there before.
+        @param known: the backends that were there before.
         """
         if self._state is State.CONFIRMING:
             self._ask(State.VERIFYING)
@@ -73,7 +73,7 @@ class Doubt:
             self.begin(known)
 
     def begin(self, known: BackendSet) -> None:
-        """The same; but that is what is left after a change, and not an answer."""
+        """The same, where the list has become empty by a change and not by an answer of the source."""
         if self._state is State.NONE:
             self._known = known
             self._interval = SHORTEST
@@ -85,7 +85,7 @@ class Doubt:
             self._wait()
 
     def end(self) -> None:
-        """The source names somebody, or is followed no longer."""
+        """The list is not empty, or the source is no longer followed."""
         self._state = State.NONE
         call, self._call = self._call, None
         if call is not None:

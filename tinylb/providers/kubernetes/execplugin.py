@@ -1,4 +1,4 @@
-"""Runs a program that says who we are, and never for long."""
+"""Runs a credential plugin, a program that prints our credentials, with limits on time and output."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from tinylb.files import Missing
 from tinylb.wording import printable, wordingOf
 
 LONGEST = 30.0
-"""Seconds that it may take."""
+"""Seconds that the program may take."""
 
 MOST = 1 << 20
-"""Bytes that it may say."""
+"""Bytes that it may print."""
 
 LINGER = 0.5
-"""Seconds for which its output is read when it has ended."""
+"""Seconds for which its output is still read after it has ended."""
 
 _STDOUT, _STDERR = 1, 2
 
 
 class PluginError(Exception):
-    """It was of no use; the message says why, and not which one."""
+    """The program was of no use; the message says why, but does not name the program."""
 
 
 class NoSuchProgram(PluginError, Missing):
-    """There is none that could be run."""
+    """There is no such program that can be run."""
 
 
 def findProgram(command: str, environ: Mapping[str, str]) -> str:
@@ -56,14 +56,14 @@ def runPlugin(
     Run a program. It has no terminal and nothing to read.
 
     @param command: see L{findProgram}.
-    @return: fires with what it says, or fails with L{PluginError}. Cancelling it, its time limit and its saying too
-        much kill it, together with what it has started.
+    @return: fires with the program's output, or fails with L{PluginError}. Cancelling this, exceeding the time limit
+        or printing too much kills the program, together with what it has started.
     """
     try:
         found = findProgram(command, environ)
     except NoSuchProgram as error:
         return fail(error)
-    # Twisted's children are in our process group. In a session of its own it also has no terminal to ask at.
+    # Twisted's children are in our process group. In a session of its own the program also has no terminal to ask at.
     session = shutil.which("setsid")
     line = [found, *args] if session is None else [session, found, *args]
     run = _Run(clock, isLeader=session is not None)
@@ -80,9 +80,9 @@ def runPlugin(
 
 class _Run(ProcessProtocol):
     """
-    One run of it.
+    One run of a program.
 
-    @param isLeader: whether it is the leader of a process group.
+    @param isLeader: whether it becomes the leader of a process group.
     @ivar said: fires with its standard output.
     """
 
@@ -109,11 +109,11 @@ class _Run(ProcessProtocol):
         else:
             self._output += data
         if self._heard > MOST:
-            self._complaint = b""  # its last words are cut somewhere
+            self._complaint = b""  # it may be cut anywhere
             self._giveUp(f"says more than {MOST >> 20} MiB")
 
     def processExited(self, reason: Failure) -> None:
-        """See L{ProcessProtocol.processExited}. What it has left behind may hold its output for ever."""
+        """See L{ProcessProtocol.processExited}. Processes that it has left behind may hold its output open for ever."""
         self._stopWaiting()
         if not self.said.called:
             self._limit = self._clock.callLater(LINGER, self._leave, reason)
@@ -146,11 +146,11 @@ class _Run(ProcessProtocol):
             if self._isLeader and process.pid is not None:
                 os.killpg(process.pid, signal.SIGKILL)
         except ProcessLookupError:
-            pass  # it is not yet the leader of one
+            pass  # it is not yet the leader of a process group
         try:
             process.signalProcess("KILL")
         except ProcessExitedAlready:
-            pass  # and what it has started holds its output, or did
+            pass  # only processes that it has started hold its output open, or did
         process.loseConnection()
 
     def _stopWaiting(self) -> None:
@@ -162,7 +162,7 @@ class _Run(ProcessProtocol):
         return how + self._lastWords()
 
     def _lastWords(self) -> str:
-        """The last line with anything on it that it has said on standard error."""
+        """The last line of its standard error that is not blank."""
         lines = [" ".join(line.split()) for line in self._complaint.decode("utf-8", "replace").splitlines()]
         last = next((line for line in reversed(lines) if line), "")
         return f": {printable(last)}" if last else ""

@@ -1,7 +1,7 @@
 """
-What a kubeconfig file says, for its current context.
+Reads the current context of a kubeconfig file.
 
-It follows kubectl: U{https://kubernetes.io/docs/reference/config-api/kubeconfig.v1/}. What is not known is ignored.
+It follows kubectl: U{https://kubernetes.io/docs/reference/config-api/kubeconfig.v1/}. Unknown keys are ignored.
 """
 
 from __future__ import annotations
@@ -18,16 +18,17 @@ from tinylb.providers.kubernetes.document import InvalidDocument, Part
 from tinylb.providers.kubernetes.yamldocument import parseDocument
 
 LARGEST = 1 << 20
-"""Bytes. Reading it takes a third of a second then."""
+"""The most bytes of a file. Parsing so many takes a third of a second."""
 
 API_VERSIONS = tuple(f"client.authentication.k8s.io/{version}" for version in ("v1", "v1beta1"))
 _MODES = ("Never", "IfAvailable", "Always")
-# Those of a header's name (RFC 9110, section 5.6.2) that quoting leaves alone besides letters, digits and "_.-~".
+# Characters that a header's name may have (RFC 9110, section 5.6.2), besides those that quote() always keeps: letters,
+# digits and "_.-~".
 _IN_NAMES = "!#$&'*+^`|"
 
 
 class KubeconfigFile:
-    """A file that is read again and again."""
+    """A kubeconfig file that is read again and again."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._path = os.path.abspath(path)
@@ -35,7 +36,7 @@ class KubeconfigFile:
 
     def read(self) -> Config:
         """
-        What it says now; the same object as long as that has not changed.
+        The configuration in the file now; the same object as long as that has not changed.
 
         @raise InvalidConfig: when it cannot be read or used.
         """
@@ -54,8 +55,8 @@ class KubeconfigFile:
 
 def parseKubeconfig(content: bytes, path: str) -> Config:
     """
-    @param path: of the file: paths in it are relative to its folder, and errors about others name it.
-    @raise InvalidDocument: for what cannot be used.
+    @param path: of the file: paths in it are relative to its folder, and later errors about its contents name it.
+    @raise InvalidDocument: when it cannot be used.
     """
     document = parseDocument(content)
     name = document.line("current-context")
@@ -204,7 +205,7 @@ def _plugin(part: Part, path: str) -> Plugin:
 
 
 def _pem(part: Part, key: str, path: str) -> PEM | None:
-    """What stands there goes before the file that is named."""
+    """A certificate or key. Data in the kubeconfig itself goes before a file that it names."""
     if part.text(f"{key}-data"):
         return PEM(f"{path}: {part.at(key)}-data", text=part.data(f"{key}-data"))
     file = _resolved(part.line(key), path)

@@ -1,4 +1,4 @@
-"""Credentials that a program gives: U{https://kubernetes.io/docs/reference/config-api/client-authentication.v1/}."""
+"""Credentials from an exec plugin: U{https://kubernetes.io/docs/reference/config-api/client-authentication.v1/}."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ from tinylb.providers.kubernetes.document import InvalidDocument, Part
 from tinylb.providers.kubernetes.execplugin import NoSuchProgram, PluginError, findProgram, runPlugin
 
 EARLY = 30.0
-"""Seconds before the end of a credential from which on there is another one, or a tenth of its life if that is less."""
+"""Seconds before a credential expires at which it is replaced, or a tenth of its life if that is less."""
 
 _TIMESTAMP = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII | re.IGNORECASE)
 
 
 class PluginCredentials:
     """
-    A credential is used until shortly before its end, or until the server rejects it. The program runs once for all who
-    wait for it.
+    Credentials from an exec plugin. A credential is used until shortly before it expires, or until the server rejects
+    it. The program runs once for all callers that wait for it.
 
-    @param environ: what the program inherits.
-    @param now: wall-clock time, in seconds since the epoch: a credential's end is told in it.
-    @raise CredentialError: when there is no such program.
+    @param environ: the environment that the program inherits.
+    @param now: wall-clock time, in seconds since the epoch, in which a credential's expiry is given.
+    @raise CredentialError: when the program is not found.
     """
 
     error: str | None = None
-    """It has no files."""
+    """There are no files here that could be wrong."""
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class PluginCredentials:
             raise self._error(error) from error
 
     def get(self) -> Deferred[Credential]:
-        """See L{Credentials.get}. Whoever is the last to cancel ends the program."""
+        """See L{Credentials.get}. When the last caller cancels, the program is ended."""
         if self._credential is not None and (self._until is None or self._now() < self._until):
             return succeed(self._credential)
         waiting: Deferred[Credential] = Deferred(self._cancelled)
@@ -81,7 +81,7 @@ class PluginCredentials:
             self._credential = None
 
     def close(self) -> None:
-        """End the program; whoever waits for it hears that there is no credential."""
+        """End the program; callers that wait for it get a L{CredentialError}."""
         if self._run is not None:
             self._run.cancel()
 
@@ -121,7 +121,7 @@ class PluginCredentials:
         self._run = None
         waiting, self._waiting = self._waiting, []
         for each in waiting:
-            if not each.called:  # somebody who has heard it may have cancelled others
+            if not each.called:  # a caller that was told may have cancelled others
                 each.callback(result)
 
     def _info(self) -> str:
@@ -146,7 +146,7 @@ def _described(cluster: Cluster) -> dict[str, Any]:
 
 def _credentialIn(output: bytes, plugin: Plugin) -> tuple[Credential, float | None]:
     """
-    @return: what a program has given, and when that ends.
+    @return: the credential that a program has given, and when it expires.
     """
     try:
         document = Part("", json.loads(output))
@@ -173,7 +173,7 @@ def _credentialIn(output: bytes, plugin: Plugin) -> tuple[Credential, float | No
 
 
 def _moment(timestamp: str) -> float | None:
-    """Seconds since the epoch, of a time as in RFC 3339, which Python 3.10 does not read in full."""
+    """Seconds since the epoch, of a time as in RFC 3339, which Python 3.10 cannot parse in full."""
     if not timestamp:
         return None
     found = _TIMESTAMP.fullmatch(timestamp)

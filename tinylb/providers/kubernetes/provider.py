@@ -1,4 +1,4 @@
-"""Follows the EndpointSlices of a Kubernetes service."""
+"""A provider that follows the EndpointSlices of a Kubernetes service."""
 
 from __future__ import annotations
 
@@ -26,30 +26,30 @@ from tinylb.value import Value, Watcher
 from tinylb.wording import counted
 
 SETTLE = 0.05
-"""Seconds in which changes are taken together: an endpoint that moves to another slice leaves the one before it joins
-the other."""
+"""Seconds in which changes are taken together: an endpoint that moves to another slice may leave the old one before it
+joins the new one."""
 
 
 @implementer(IExpecting, IDescribed, IRefreshable)
 class KubernetesProvider:
     """
-    Publishes where a service is, as its EndpointSlices have it. Endpoints that are ready and serving are used; others
-    that are listed still, such as terminating ones, get no new connections and keep theirs until they leave. A
-    backend's id is its target.
+    Publishes the endpoints of a service, as its EndpointSlices list them. Endpoints that are ready and serving are
+    used; others that are still listed, such as terminating ones, get no new connections and keep theirs until they
+    leave. A backend's id is its target.
 
-    A list that turns empty is not believed while anybody who was known answers; see L{Doubt
+    A list that turns empty is not believed while any known backend answers; see L{Doubt
     <tinylb.providers.kubernetes.doubt.Doubt>}. A set under which the source cannot be asked any more may be given up
     for the one before it; see L{Retreat <tinylb.providers.kubernetes.retreat.Retreat>}.
 
-    @param reactor: used by the backends, and to ask.
+    @param reactor: used by the backends, and to ask the API server.
     @param access: the path of a kubeconfig, or C{in-cluster}; or an L{Access
-        <tinylb.providers.kubernetes.access.Access>} of your own making, which is closed whenever nobody watches.
+        <tinylb.providers.kubernetes.access.Access>} of your own, which is closed whenever there is no watcher.
     @param service: C{NAMESPACE/NAME[:PORTNAME]}.
-    @param probe: finds out whether who was known answers; by default by connecting.
+    @param probe: finds out whether known backends answer; by default by connecting.
     @param clock: monotonic; by default the one that goes with the reactor.
     @param random: gives numbers in [0, 1), for jitter.
-    @raise ValueError: when C{service} names none.
-    @raise WrongAccess: when the kubeconfig is of no use, and that does not heal by itself.
+    @raise ValueError: when C{service} does not name a service.
+    @raise WrongAccess: when the access cannot be used, for a reason that does not go away by itself.
     """
 
     _log = Logger()
@@ -107,7 +107,7 @@ class KubernetesProvider:
         return {**told, "error": told["error"] or self._access.error}
 
     def refresh(self) -> None:
-        """See L{IRefreshable.refresh}. All is listed anew."""
+        """See L{IRefreshable.refresh}. The slices are listed anew."""
         self._reflector.refresh()
 
     def listed(self, objects: list[Any]) -> None:
@@ -130,7 +130,7 @@ class KubernetesProvider:
 
     def failed(self, error: Exception) -> None:
         """See L{Collection <tinylb.providers.kubernetes.reflector.Collection>}."""
-        # Without access there is no server to speak of.
+        # An AccessError is not about the server.
         hasServer = not isinstance(error, AccessError)
         text = f"{self._access.source}: {error}" if hasServer else str(error)
         self._trouble = text.removeprefix(f"{self._access.name}: ")  # it stands in the source's name
@@ -146,7 +146,7 @@ class KubernetesProvider:
     def _start(self) -> None:
         self._reflector.start()
         if self._hasAnswered:
-            # What came just before the end was not taken any more, or was being doubted.
+            # Changes that came just before the stop were not taken, or were being doubted.
             self._settling = self._clock.callLater(SETTLE, self._take, self._doubt.begin)
 
     def _stop(self) -> None:
@@ -168,7 +168,7 @@ class KubernetesProvider:
 
     def _take(self, doubt: Callable[[BackendSet], None]) -> None:
         """
-        @param doubt: begins to doubt, or goes on with it.
+        @param doubt: called with the known backends when the list is empty: begins to doubt it, or goes on doubting.
         """
         self._cancelSettling()
         endpoints = self._slices.endpoints()
@@ -197,7 +197,7 @@ class KubernetesProvider:
         self._tell()
 
     def _tell(self) -> None:
-        """What keeps us from knowing matters more than what is known."""
+        """Report that the source cannot be asked, or else what its answer lacks."""
         if self._trouble is not None:
             self._report.failed(self._trouble)
         elif self._lack is not None:

@@ -1,5 +1,5 @@
 """
-Keeps up with a collection of objects: lists it, then watches what changes, for ever. See
+Follows a collection of Kubernetes objects: lists it, then watches its changes, for ever. See
 U{https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes}.
 """
 
@@ -26,65 +26,64 @@ WATCH = 120
 """Seconds that a watch is asked to last; up to half as long again."""
 
 GRACE = 10.0
-"""Seconds that a server may be late with the end of a watch. One that is silent longer hangs."""
+"""Seconds that a server may be late with the end of a watch. Then it is taken to hang."""
 
 LASTING = 5.0
-"""Seconds that a watch has to last to show that all is well."""
+"""Seconds after which a watch that lasts shows that all is well."""
 
 SILENCE = 90.0
-"""Seconds of silence that end a watch of a server that sends bookmarks. Real ones do so about once a minute; one that
-hangs behind an open connection does not."""
+"""Seconds of silence that end a watch, if the server sends bookmarks. API servers send one about once a minute; a
+server that hangs behind an open connection does not."""
 
 RELIST = 600.0
-"""Seconds after which all is listed anew, up to half as long again. A server whose data were restored from a backup may
+"""Seconds after which all is listed anew, up to half as long again. A server whose data was restored from a backup may
 be behind the version that is known, and tell a watch nothing."""
 
 LONGEST_WISH = 60.0
-"""Seconds for which a server may ask to be left in peace."""
+"""Seconds to which a server's C{Retry-After} is limited."""
 
 AGAIN = 1.0
-"""Seconds after which it is asked again at the earliest when it was stopped, and started again."""
+"""The fewest seconds from one request to the next when the reflector is stopped and started again in between."""
 
 PAGE = 50
-"""Objects that a list gives at once."""
+"""Objects that are asked for at once, as a page of a list."""
 
 MOST_PAGES = 200
-"""A list of more does not end."""
+"""The most pages of a list. A list with more is taken to be endless."""
 
 
 class Collection(Protocol):
-    """What is kept up with. L{UnexpectedSlice}, raised by these, is the server's fault: all is listed anew."""
+    """Hears of a collection's objects. An L{UnexpectedSlice} raised here is the server's fault: all is listed anew."""
 
     def listed(self, objects: list[Any]) -> None:
-        """These are all that there are now."""
+        """These are all objects now."""
 
     def changed(self, kind: str, thing: Any) -> None:
         """
-        One is different.
-
+        One object has changed.
         @param kind: C{ADDED}, C{MODIFIED} or C{DELETED}.
         """
 
     def asked(self) -> None:
-        """The server has answered, whatever comes of it."""
+        """The server has answered, whether or not the answer can be used."""
 
     def failed(self, error: Exception) -> None:
-        """It cannot be kept up with at present."""
+        """The collection cannot be followed at present."""
 
     def worked(self) -> None:
-        """It can."""
+        """The collection can be followed."""
 
 
 class Reflector:
     """
-    Between C{start} and C{stop} one of three things is going on: the collection is being listed, it is being watched,
-    or there is a pause before the next of those. A watch that breaks, or ends, is followed by another that goes on from
-    there. Only when a watch is refused, or the server has forgotten what came since, all is listed anew.
+    Between C{start} and C{stop} the collection is being listed or watched, or there is a pause before the next list or
+    watch. A watch that breaks or ends is followed by another, which goes on from there. All is listed anew only when a
+    watch is refused, when the server no longer knows what has changed since, after L{RELIST} seconds, and on demand.
 
     @param clock: monotonic.
     @param random: gives numbers in [0, 1), for jitter.
     @param path: of the collection.
-    @param selector: which of it, as a label selector.
+    @param selector: a label selector for the objects to follow.
     """
 
     _log = Logger()
@@ -110,38 +109,38 @@ class Reflector:
         self._sendsBookmarks = False
         self._heard = 0.0
         self._backoff = SHORTEST
-        # Seconds for which the server has asked to be left in peace.
+        # The seconds to wait that the server has asked for (Retry-After).
         self._wish = 0.0
         self._pausing: IDelayedCall | None = None
-        # When the last pause is over, also if nobody has waited for that.
+        # When the last pause is over, even if a stop has cut it short.
         self._notBefore = 0.0
-        # The collection's version that is known; empty before it is listed. And when it is to be listed again.
+        # The known version of the collection, empty before it is listed; and when it is to be listed again.
         self._version = ""
         self._stale = 0.0
 
     def start(self) -> None:
         """
-        Go on from what is known, if that is not long ago. Not at once: the balancer that this feeds may be the way to
-        the server, and has yet to listen.
+        Go on from the known version, unless it is too old. This does not ask at once: the way to the server may be
+        through the balancer that uses this, which has yet to listen.
         """
         self._run = run = object()
         self._going = Deferred.fromCoroutine(self._keepUp(run))
 
     def stop(self) -> None:
-        """End what is going on. Nothing is told any more."""
+        """End what is going on. The collection is told nothing more."""
         self._run = None
         going, self._going = self._going, None
         if going is not None:
             going.cancel()
 
     def relist(self) -> None:
-        """List anew: soon, or when the pause is over that a failure has made."""
+        """List anew: soon, or after the pause that follows a failure."""
         self._version = ""
         if self._watching is not None:
             self._watching.cancel()
 
     def refresh(self) -> None:
-        """List anew, also if that has failed lately. A server that has asked to be left in peace is left so."""
+        """List anew, soon, even if that has failed lately. A pause that the server has asked for is still kept."""
         self._backoff = SHORTEST
         pausing = self._pausing
         if pausing is not None and pausing.active():
@@ -155,7 +154,7 @@ class Reflector:
         try:
             await self._sleep(max(0.0, self._notBefore - self._clock.seconds()))
             while self._run is run:
-                # Whoever stops this and starts it again asks no more often than one who waits.
+                # Stopping and starting this must not ask the server more often than waiting does.
                 self._notBefore = self._clock.seconds() + max(AGAIN, self._backoff)
                 try:
                     if not self._version or self._clock.seconds() >= self._stale:
@@ -233,7 +232,7 @@ class Reflector:
             if isSilent:
                 watching.cancel()
             else:
-                # Not sooner than in a second: rounded off, what is left may be no time at all.
+                # Not sooner than in a second: by rounding, the rest may be no time at all.
                 lasting[1] = self._clock.callLater(max(1.0, SILENCE - silence % SILENCE), listen)
 
         stream = self._api.stream(self._path, parameters, began, self._event, seconds + GRACE)
@@ -244,7 +243,7 @@ class Reflector:
                 raise StreamBroken("the server ends a watch at once")
         except Exception as error:
             if self._run is run and not self._version:
-                return  # ended by ourselves, whatever Agent makes of that
+                return  # we have ended it ourselves, whatever error Agent makes of that
             if isSilent:
                 raise StreamBroken("nothing is heard any more") from None
             raise (goneOr(error) if isinstance(error, ApiError) else error) from None
@@ -255,7 +254,7 @@ class Reflector:
                     call.cancel()
 
     def _calm(self) -> None:
-        """All is well."""
+        """The watch has lasted: all is well."""
         self._backoff = SHORTEST
         self._collection.worked()
 

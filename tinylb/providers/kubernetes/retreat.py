@@ -1,6 +1,6 @@
 """
-Going back to the set before. The source may be asked by way of its own backends, and a set that is empty, draining or
-just wrong would be the last one ever heard of.
+Goes back to the set before. The API server may be reached through the balancer's own backends: after a set that is
+empty, draining or just wrong it could not be asked for another one.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from tinylb.interfaces import IBackend, IProbe
 
 class Retreat:
     """
-    A set is proven when the source was asked while it was in force. When the source cannot be asked under another one,
-    nobody of that answers, and somebody of the proven one does, the other is given up for it. The source may go on
-    naming the set that was given up; it is taken as soon as somebody of it answers.
+    A set is proven when the source was asked successfully while the set was in force. A later set is given up for the
+    proven one when the source cannot be asked under it, none of its backends answers, and one of the proven set does.
+    The source may go on naming the set that was given up; that set is taken as soon as one of its backends answers.
 
     @param publish: puts a set in force.
     """
@@ -35,7 +35,7 @@ class Retreat:
         self._going: Deferred[Any] | None = None
 
     def asked(self, inForce: BackendSet) -> None:
-        """The source has been asked. While it names what was given up, that is looked at again."""
+        """The source has answered. A set that was given up is probed again, as the source may still name it."""
         self._proven = inForce
         if self._givenUp is not None and self._going is None:
             self._go(self._reconsider(self._givenUp))
@@ -46,7 +46,7 @@ class Retreat:
             self._go(self._return(inForce))
 
     def allows(self, backends: BackendSet) -> bool:
-        """Whether a set that the source names is to be in force; unless it is the one that was given up."""
+        """Whether a set that the source names may be in force: not at once if it is the one that was given up."""
         self.end()
         if self._givenUp is not None and self._givenUp.members == backends.members:
             self._go(self._reconsider(self._givenUp))
@@ -55,7 +55,7 @@ class Retreat:
         return True
 
     def end(self) -> None:
-        """Find out nothing more."""
+        """Stop probing."""
         going, self._going = self._going, None
         if going is not None:
             going.cancel()

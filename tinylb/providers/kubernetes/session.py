@@ -1,4 +1,4 @@
-"""One configuration in use: what a request needs under it."""
+"""What a request to an API server needs, under one configuration: URL, TLS settings and headers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ INSTALL = "pip install 'tinylb[kubernetes]' for Kubernetes"
 
 
 class AccessError(Exception):
-    """There is no way in at present; the message is one line that says why."""
+    """The API server cannot be asked at present; the message is one line that says why."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class Session:
     What a request needs.
 
     @ivar server: the URL that paths are appended to, without a slash at its end; it may have a path of its own.
-    @ivar tls: for connections; another object whenever anything of it has changed. L{None}: the server is asked
-        in the clear.
+    @ivar tls: for connections; another object whenever a certificate or setting has changed. L{None}: the server is
+        asked in the clear.
     @ivar headers: by name, as C{twisted.web.http_headers.Headers} takes them.
     @ivar credential: what is shown to the server.
     """
@@ -45,11 +45,11 @@ class Session:
 
 class Way:
     """
-    The way to a server as long as nothing else is configured.
+    Access to a server under one configuration; another configuration needs another L{Way}.
 
     @param clock: monotonic.
-    @raise InvalidConfig: when something that it needs is not installed, or the server has no name that can be.
-    @raise BadPEM: when a certificate or key is of no use.
+    @raise InvalidConfig: when a library that it needs is not installed, or the server's name cannot be a host's.
+    @raise BadPEM: when a certificate or key cannot be used.
     @raise CredentialError: when there cannot be a credential.
     """
 
@@ -61,7 +61,7 @@ class Way:
 
     @property
     def error(self) -> str | None:
-        """What is wrong with a file that has changed; what was read of it before is still in use."""
+        """What is wrong with a file that has changed; what was read of it before stays in use."""
         ofFiles = None if self._tls is None else self._tls.error
         return ofFiles or self._credentials.error
 
@@ -76,7 +76,7 @@ class Way:
         self._credentials.rejected(session.credential)
 
     def close(self) -> None:
-        """End what runs."""
+        """End a plugin that runs."""
         self._credentials.close()
 
     def _session(self, credential: Credential) -> Session:
@@ -114,7 +114,7 @@ def _tls(cluster: Cluster, cert: PEM | None, key: PEM | None) -> ClientTLS:
 
 
 def _credentials(reactor: IReactorProcess, clock: IReactorTime, config: Config) -> Credentials:
-    """A token or password goes before a program. In the clear nothing is shown, as kubectl does."""
+    """A token or password goes before a plugin. As with kubectl, nothing is shown in the clear."""
     cluster, user = config.cluster, config.user
     if not cluster.isSecure:
         return GivenCredentials(User())

@@ -1,4 +1,4 @@
-"""What EndpointSlices say: https://kubernetes.io/docs/reference/kubernetes-api/service-resources/endpoint-slice-v1/"""
+"""Reads EndpointSlices: https://kubernetes.io/docs/reference/kubernetes-api/service-resources/endpoint-slice-v1/"""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
 
 
 class UnexpectedSlice(ValueError):
-    """Not an EndpointSlice as the API has it; the message says what is odd."""
+    """Not an EndpointSlice as the API defines it; the message says what is wrong."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Slices:
     """
     The slices of a service, as they were listed and have changed since.
 
-    @param service: slices of others are passed over, should a server send them.
+    @param service: slices of other services are ignored, should a server send them.
     """
 
     def __init__(self, service: Service) -> None:
@@ -71,9 +71,9 @@ class Slices:
 
     def replace(self, slices: Iterable[Any]) -> None:
         """
-        These are all that there are.
+        Take these as all slices.
 
-        @raise UnexpectedSlice: when one of them is none. Nothing has changed then.
+        @raise UnexpectedSlice: when one of them is not an EndpointSlice. Nothing has changed then.
         """
         former, self._slices = self._slices, {}
         try:
@@ -85,26 +85,26 @@ class Slices:
 
     def put(self, changed: Any) -> None:
         """
-        One is new, or has changed.
+        Take a slice that is new, or has changed.
 
-        @raise UnexpectedSlice: when it is none. Nothing has changed then.
+        @raise UnexpectedSlice: when it is not an EndpointSlice. Nothing has changed then.
         """
         name = _nameOf(changed)
         if self._isOurs(changed):
             for _ in self._endpointsOf(changed):
-                pass  # one that makes no sense is not taken
+                pass  # this raises before an invalid slice is taken
             self._slices[name] = changed
         else:
             self._slices.pop(name, None)
 
     def remove(self, removed: Any) -> None:
-        """One is gone."""
+        """Forget a slice that is gone."""
         self._slices.pop(_nameOf(removed), None)
 
     def endpoints(self) -> dict[HostPort, bool]:
         """
-        Where the service is, with whether that takes new connections. An endpoint that is in several slices, as when it
-        is moved between them, does if one of them says so.
+        The addresses of the service, each with whether it takes new connections. An endpoint that is in several slices,
+        as while it moves from one to another, does if one of them says so.
         """
         found: dict[HostPort, bool] = {}
         for each in self._slices.values():
@@ -113,7 +113,7 @@ class Slices:
         return found
 
     def ports(self) -> list[tuple[str, str]]:
-        """The ports there are, each with its name and number; without a name, the number is it."""
+        """All ports, each with its name and number; a port without a name has its number as its name."""
         ports = [port for each in self._slices.values() for port in _list(each, "ports")]
         return sorted({(str(port.get("name") or port.get("port")), str(port.get("port"))) for port in ports})
 
@@ -125,7 +125,7 @@ class Slices:
         for port in self._portsOf(each):
             for endpoint in _list(each, "endpoints"):
                 addresses = _list(endpoint, "addresses")
-                if addresses:  # all of them lead to the same, as the reference says
+                if addresses:  # all of them lead to the same endpoint, as the reference says
                     try:
                         yield HostPort.of(str(addresses[0]), port), _isUsable(_object(endpoint, "conditions"))
                     except InvalidAddress as error:
@@ -137,13 +137,13 @@ class Slices:
         if wanted is None:
             return [port["port"] for port in ports[:1]] if len(ports) == 1 else []
         if wanted.isdigit():
-            # Without any, the reference has it, all are meant.
+            # A slice without ports means all ports, as the reference says.
             return [int(wanted)] if not ports or any(port["port"] == int(wanted) for port in ports) else []
         return [port["port"] for port in ports if port.get("name") == wanted]
 
 
 def _isUsable(conditions: Mapping[str, Any]) -> bool:
-    """What is not said is to be taken for ready, as the reference has it."""
+    """A condition that is not given counts as ready, as the reference says."""
     ready = conditions.get("ready") is not False
     return ready and conditions.get("serving") is not False and conditions.get("terminating") is not True
 
@@ -165,7 +165,7 @@ def _object(parent: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 
 
 def _list(parent: Mapping[str, Any], key: str) -> list[Any]:
-    """Of objects, but for addresses."""
+    """A list of objects, or of strings for C{addresses}."""
     found = parent.get(key) or []
     if not isinstance(found, list) or not all(
         isinstance(each, str if key == "addresses" else Mapping) for each in found

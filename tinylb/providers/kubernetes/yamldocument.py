@@ -1,4 +1,4 @@
-"""Reading YAML, of which JSON is nearly a part."""
+"""Parses YAML or JSON; JSON is nearly a subset of YAML."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MERGE = "tag:yaml.org,2002:merge"
 def parseDocument(content: bytes) -> Part:
     """
     @param content: YAML or JSON, in UTF-8.
-    @raise InvalidDocument: when it is neither, or no object.
+    @raise InvalidDocument: when it is neither, or not an object.
     """
     return Part("", _load(content))
 
@@ -27,7 +27,7 @@ def _load(content: bytes) -> object:
         try:
             return json.loads(content)
         except (ValueError, RecursionError):
-            pass  # it may still be YAML, and if not, that says where it goes wrong
+            pass  # it may still be YAML; if not, the YAML parser says where it is wrong
     try:
         return yaml.load(content, _Loader)
     except yaml.MarkedYAMLError as error:
@@ -42,8 +42,8 @@ def _load(content: bytes) -> object:
 
 class _Loader(yaml.SafeLoader):
     """
-    The standard one would keep the last of two equal keys and say nothing. The one in C is ten times as quick, with a
-    file that takes two milliseconds; and one that is nested deeply takes the process down with it.
+    Refuses equal keys, of which L{yaml.SafeLoader} would silently keep the last. The loader in C is ten times as quick,
+    but a file takes only two milliseconds, and a deeply nested one would crash the process.
     """
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
