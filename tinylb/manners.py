@@ -1,4 +1,4 @@
-"""Whom a client tries next: who may be well before who is known not to be, and not everybody at the same bad one."""
+"""Picks the backend that a client tries next: a good one first, and a failing one not for all clients at once."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from tinylb.ranking import Candidate
 from tinylb.room import Room
 from tinylb.selection import Selection
 
-# So many attempt delays does a client wait for a backend that may be well, before it tries one that is known not to be,
-# or one that only stands by.
+# Attempt delays that a client waits for a backend that may serve, before it tries one that is known not to, or one that
+# only stands by.
 RELUCTANCE = 5
-# So many for a backend that another client is trying already.
+# Attempt delays that a client waits before it tries a suspect backend that another client is trying already.
 MANNERS = 2
 
 Attempts = dict[Attempt, None]
@@ -22,11 +22,11 @@ Attempts = dict[Attempt, None]
 
 class Manners:
     """
-    What clients owe to one another, and to themselves.
+    The rules by which clients consider one another when a backend is picked.
 
     @param clock: monotonic.
     @param attemptDelay: seconds.
-    @param longest: seconds; nobody waits longer for one attempt before he tries whoever there is.
+    @param longest: seconds; a client waits no longer for one attempt before it tries any backend there is.
     """
 
     def __init__(
@@ -40,8 +40,8 @@ class Manners:
 
     def pick(self, tried: Collection[str], attempts: Attempts) -> Candidate | None:
         """
-        Where an attempt has failed, one client at a time tries again, and the others go elsewhere; unless there is
-        nowhere else, or that comes to nothing either.
+        The backend to try next. Where an attempt has failed, one client at a time tries again, and the others go
+        elsewhere, unless there is nowhere else, or nothing comes of that either.
 
         @param tried: the targets that a client has tried.
         @param attempts: those of them that are under way, the oldest first.
@@ -56,16 +56,16 @@ class Manners:
 
     def remain(self, tried: Collection[str], attempts: Attempts, *, isFree: bool) -> bool:
         """
-        Whether there is somebody to be tried beside what is under way, now or when there is room.
+        Whether there is a backend to try beside the attempts that are under way, now or when there is room.
 
-        @param isFree: now.
+        @param isFree: whether it has to be possible now.
         """
         return self._selection.remain(
             tried, lambda each: self._isAcceptable(each, attempts) and (not isFree or self._room.isFree(each))
         )
 
     def _isAcceptable(self, candidate: Candidate, attempts: Attempts) -> bool:
-        """Who says no may be faster than one that is well, and who stands by may be nearer."""
+        """Better backends are given time first: a backend that refuses may answer faster, a standby may be nearer."""
         return all(
             not _isPreferred(each.candidate, candidate) or self._hasWaited(each, RELUCTANCE) for each in attempts
         )

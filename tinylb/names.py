@@ -1,7 +1,7 @@
 """
-Looking names up so that nobody has to wait for somebody else's name. A lookup cannot be taken back, and cancelling an
-attempt only stops waiting for it: many attempts at names whose server is slow would keep the reactor's ten threads
-busy, and with them the lookups of names that are well; and the process waits for those threads when it ends.
+Looks names up so that a slow name does not hold up the others. A lookup cannot be cancelled: cancelling an attempt
+only stops waiting for it. So many attempts at names whose server is slow would keep the reactor's ten threads busy and
+delay the lookups of all other names; and the process waits for those threads when it ends.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from tinylb.clock import monotonicClock
 from tinylb.daemons import Daemons
 
 LOOKUPS = 64
-"""So many names at a time; each takes a thread."""
+"""Names that are looked up at a time; each takes a thread."""
 
 
 @implementer(IHostResolution)
 class _Lookup:
-    """One lookup that is under way, and everybody who waits for it."""
+    """One lookup that is under way, and the receivers that wait for it."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -36,12 +36,12 @@ class _Lookup:
         self.addresses: list[IAddress] = []
 
     def cancel(self) -> None:
-        """It goes on: others may wait for it, and nothing would come of it for the thread."""
+        """Do nothing: other receivers may wait for the lookup, and its thread cannot be stopped."""
 
 
 @implementer(IResolutionReceiver)
 class _FanOut:
-    """Hands what is found to whoever waits when the lookup is complete."""
+    """Hands what is found to every receiver that waits, when the lookup is complete."""
 
     def __init__(self, lookup: _Lookup, lookups: dict[object, _Lookup], key: object) -> None:
         self._lookup = lookup
@@ -67,8 +67,8 @@ class _FanOut:
 @implementer(IHostnameResolver)
 class SharedResolver:
     """
-    Passes lookups on to the reactor's resolver, the same one only once at a time: whoever asks meanwhile
-    shares the answer. Nothing is kept after that.
+    Passes lookups on to the reactor's resolver, equal ones only once at a time: those that come meanwhile
+    share the answer. Nothing is kept after that.
     """
 
     def __init__(self, reactor: IReactorPluggableNameResolver) -> None:
@@ -99,14 +99,14 @@ class SharedResolver:
         return lookup
 
     def _resolver(self) -> IHostnameResolver:
-        """The reactor's. If it is the one that it comes with, the same on threads that hold up nobody."""
+        """The reactor's resolver. In place of Twisted's default one, the same on threads that hold up nothing else."""
         resolver = self._reactor.nameResolver
         if isinstance(resolver, GAIResolver):
             return GAIResolver(self._reactor, lambda: self._daemons)  # type: ignore[arg-type,return-value]
         return resolver
 
     def isLookingUp(self, name: str) -> bool:
-        """Whether somebody waits for this name."""
+        """Whether this name is being looked up."""
         return any(lookup.name == name for lookup in self._lookups.values())
 
 
@@ -127,7 +127,7 @@ class NamesReactor:
 
 
 def namesReactor(reactor: Any) -> NamesReactor:
-    """The one that goes with a reactor, shared by all who look names up in it."""
+    """The L{NamesReactor} of a reactor, shared by everything that looks names up with it."""
     names = _names.get(reactor)
     if names is None:
         names = _names[reactor] = NamesReactor(reactor)

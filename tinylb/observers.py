@@ -1,4 +1,4 @@
-"""The list of those who are told what happened."""
+"""The list of observers, which are told what happened."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ P = ParamSpec("P")
 
 
 class Tell(Protocol):
-    """L{Observers.tell}, for whoever has something to tell."""
+    """The type of L{Observers.tell}."""
 
     def __call__(self, kind: Callable[P, Event], *args: P.args, **kwargs: P.kwargs) -> None: ...
 
 
 class Observers(MutableSequence[IObserver]):
     """
-    A list of observers. Events are told in the order in which they happened, also when an observer
-    itself makes something happen, and an observer that raises keeps nobody else from hearing.
+    A list of observers. Events are told in the order in which they happened, even when an observer
+    itself causes further events. When an observer raises, the others are told all the same.
 
-    @param organs: are told as well, after the others, and are not in the list: it is the user's.
+    @param organs: more observers, told after the others. They are not in the list, which is the user's.
     """
 
     _log = Logger()
@@ -66,10 +66,10 @@ class Observers(MutableSequence[IObserver]):
 
     def tell(self, kind: Callable[P, Event], *args: P.args, **kwargs: P.kwargs) -> None:
         """
-        Tell everybody, now or as soon as what is going on has come to its end.
+        Tell every observer, now or as soon as events are no longer held back.
 
-        @param kind: the event's class. It is made of what follows only if somebody is there to hear of it: on the way
-            of a healthy connection nobody may be.
+        @param kind: the event's class. The event is made, from the other arguments, only if an observer wants it: for a
+            healthy connection there may be none.
         """
         hearers = self._hearers.get(kind)
         if hearers is None:

@@ -8,9 +8,9 @@ from twisted.python.failure import Failure
 
 class Outcome:
     """
-    Comes to one result, and stays with it.
+    Gets one result, and keeps it.
 
-    @ivar isKnown: whether it has.
+    @ivar isKnown: whether there is a result.
     """
 
     def __init__(self) -> None:
@@ -30,11 +30,11 @@ class Outcome:
         return succeed(None) if self._result is None else fail(self._result)
 
     def succeed(self) -> None:
-        """It went well."""
+        """The result is a success."""
         self._come(None)
 
     def fail(self, failure: Failure) -> None:
-        """It did not. When nobody waits, that is nobody's unhandled error."""
+        """The result is a failure. If nobody waits for it, it is not reported as an unhandled error."""
         self._come(failure)
 
     def _come(self, result: Failure | None) -> None:

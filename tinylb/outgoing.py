@@ -1,4 +1,4 @@
-"""A connection that an application makes through a balanced endpoint, from the wish for it to its loss."""
+"""A connection that an application makes through a balanced endpoint, from the request for it to its loss."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tinylb.registry import Registry
 from tinylb.search import Connected
 from tinylb.transports import abandon
 
-# What a transport may ask of a protocol beside the ordinary: as much of it as the application's own provides.
+# Optional interfaces that transports look for. Outgoing provides those that the application's protocol provides.
 _MORE = (IHalfCloseableProtocol, IFileDescriptorReceiver, IHandshakeListener)
 
 
@@ -47,7 +47,7 @@ class Connecting:
     One call of L{BalancedEndpoint.connect <tinylb.BalancedEndpoint.connect>}, and what came of it.
 
     @param factory: the application's; it has been started, and is stopped in the end.
-    @param over: told when the connection is wanted no longer, or open no longer.
+    @param over: called when the connection is no longer wanted, or no longer open.
     @ivar result: fires with the application's protocol, or fails.
     """
 
@@ -73,14 +73,14 @@ class Connecting:
 
     def wait(self, deadline: IDelayedCall) -> None:
         """
-        There is nowhere to connect to yet.
+        Wait, as there is no backend set yet.
 
-        @param deadline: ends the waiting; cancelled when that is over before.
+        @param deadline: the timer that ends the waiting; it is cancelled if the waiting ends before.
         """
         self._deadline = deadline
 
     def start(self) -> None:
-        """Dial, unless that has been done."""
+        """Dial, if this is still waiting."""
         if self._state is State.WAITING:
             self._state = State.DIALING
             self._cancelDeadline()
@@ -128,7 +128,7 @@ class Connecting:
 
 
 class OutgoingFactory(Factory):
-    """Asked in the place of the application's factory. One that gives no protocol is not the backend's fault."""
+    """Stands in for the application's factory. If that gives no protocol, it is not the backend's fault."""
 
     noisy = False
 
@@ -148,15 +148,15 @@ class OutgoingFactory(Factory):
 
 class Outgoing(Protocol):
     """
-    Passes everything on to the application's protocol, which has the transport itself, and so learns when the
-    connection is lost. Registered under its target from L{open} until then.
+    Passes everything on to the application's protocol, and so learns when the connection is lost. The application's
+    protocol has the transport itself. Registered under its target from L{open} until the connection is lost.
 
     @ivar protocol: the application's.
-    @ivar failure: why the application has none, and the connection is not wanted.
+    @ivar failure: why the application has no protocol, so that the connection is not wanted.
     @ivar target: where the connection goes.
     """
 
-    # Nobody sees what the application writes.
+    # What the application writes is not seen here, so nothing is counted.
     bytesIn = 0
     bytesOut = 0
 
@@ -195,14 +195,14 @@ class Outgoing(Protocol):
         self.protocol.dataReceived(data)
 
     def __getattr__(self, name: str) -> Any:
-        """The methods of those other interfaces."""
+        """Pass on the methods of the optional interfaces."""
         if any(name in each for each in _MORE):
             return getattr(self.protocol, name)
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def open(self, registry: Registry, target: str, lost: Callable[[], None]) -> None:
         """
-        The application has it now.
+        The application has the connection now.
 
         @param lost: called when the connection is lost.
         """
@@ -239,4 +239,4 @@ class Outgoing(Protocol):
 
 
 def _nothing() -> None:
-    """Nobody is to be told."""
+    """Do nothing: there is nobody to tell of the loss."""

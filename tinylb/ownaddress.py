@@ -1,6 +1,6 @@
 """
-A balancer that is its own backend connects to itself until nothing is left. C{tcp:6443} listens on every
-interface, so a set made for other machines may well name the one it is used on.
+Finds the backends that are this balancer itself, which would connect to itself until nothing is left.
+C{tcp:6443} listens on every interface, so a set made for many machines may well name the one it is used on.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from tinylb.backends import BackendSet
 
 def isLocalAddress(host: str) -> bool:
     """
-    Whether an address literal is one of this machine's: it would be reached from itself. Nothing is sent.
-    That a socket can be bound to it says nothing where C{ip_nonlocal_bind} is set, as keepalived wants it.
+    Whether an address literal is one of this machine's: a connection to it would come from itself. Nothing is
+    sent. A socket that can be bound to it proves nothing where C{ip_nonlocal_bind} is set, as keepalived needs it.
     """
     if ip_address(host).is_loopback:
         return True
@@ -36,8 +36,8 @@ class OwnAddresses:
     """
     The addresses that we listen on.
 
-    @param hosts: as listening ports give them.
-    @param isLocal: tells for an address literal whether it is this machine's.
+    @param hosts: the addresses of the listening ports.
+    @param isLocal: tells whether an address literal is this machine's.
     """
 
     def __init__(self, hosts: Iterable[IAddress], isLocal: Callable[[str], bool] = isLocalAddress) -> None:
@@ -51,14 +51,14 @@ class OwnAddresses:
             elif isinstance(host, (address.IPv4Address, address.IPv6Address)):
                 ip = ip_address(host.host)
                 if ip.is_unspecified:
-                    # The one of IPv6 takes connections to IPv4 addresses, too.
+                    # The unspecified address of IPv6 accepts connections to IPv4 addresses, too.
                     self._everywhere |= {(version, host.port) for version in range(4, ip.version + 1)}
                 else:
                     self._exact.add((ip, host.port))
 
     def leaveOut(self, backends: BackendSet) -> tuple[BackendSet, tuple[str, ...]]:
         """
-        @return: the set without those that are ourselves, and their ids.
+        @return: the set without the backends that are this balancer, and the ids of those.
         """
         own = tuple(member.id for member in backends.members if self.isOwn(member.target))
         if not own:
@@ -82,13 +82,13 @@ class OwnAddresses:
         if isinstance(ip, IPv6Address) and ip.ipv4_mapped is not None:
             ip = ip.ipv4_mapped
         if ip.is_unspecified:
-            # Linux connects to this machine then.
+            # A connection to the unspecified address goes to this machine, on Linux.
             ip = ip_address("::1" if ip.version == 6 else "127.0.0.1")
         return (ip, port) in self._exact or ((ip.version, port) in self._everywhere and self._isLocal(str(ip)))
 
 
 def _ourName(name: str) -> tuple[str, ...]:
-    """What a name leads to, as far as that is known without asking anybody."""
+    """The addresses of a name, as far as they are known without a lookup."""
     if name in ("localhost", "localhost.", socket.gethostname().lower()):
         return ("127.0.0.1", "::1")
     return ()

@@ -58,8 +58,8 @@ class Pair:
     """
     Registered under its target from L{open} until both its connections are gone.
 
-    @param address: the client's; C{listener}: where it came in.
-    @param greeting: what the backend hears before anything of the client's.
+    @param address: the client's address; C{listener}: the listener that it came in by.
+    @param greeting: bytes that the backend gets before any of the client's.
     @ivar target: where the backend's connection goes.
     @ivar beat: see L{Patrol <tinylb.patrol.Patrol>}, which sets it.
     """
@@ -116,17 +116,17 @@ class Pair:
         return self._relay.bytesOut
 
     def open(self) -> None:
-        """Register, and start relaying."""
+        """Register the pair, and start relaying."""
         self._rules.registry.addPair(self)
         self._rules.tell(
             PairOpened, self._address, self._backend, self.target, self._attempts, self._dialSeconds, self._listener
         )
-        if not self._relay.isAborting:  # by somebody who was told
+        if not self._relay.isAborting:  # an observer may have aborted it
             self._rules.late.add(self)
         self._relay.start()
 
     def arm(self) -> None:
-        """See L{Lasting <tinylb.late.Lasting>}. What lives so long is looked after."""
+        """See L{Lasting <tinylb.late.Lasting>}. A pair that lives this long is probed, timed and patrolled."""
         self._isArmed = True
         self._relay.probe(self._rules.keepalive)
         self._setTimer()
@@ -134,10 +134,10 @@ class Pair:
 
     def abort(self, reason: CloseReason) -> bool:
         """
-        End both connections with a reset. They are gone at once, or one turn of the reactor later, as the engine
-        does it.
+        End both connections with a reset. They are gone at once, or one turn of the reactor later, depending on
+        the engine.
 
-        @return: C{False} when the pair was being ended already.
+        @return: C{False} if the pair was being ended already.
         """
         if self._relay.isAborting:
             return False
@@ -199,7 +199,7 @@ class Pair:
             registry.settle()
 
     def _setTimer(self) -> None:
-        """One timer for both limits; it looks how long the pair was idle only when it could matter."""
+        """One timer serves both limits. Traffic does not reset it: when it fires, the idle time is checked."""
         limits = self._limits()
         if limits:
             if self._timer is not None:
@@ -208,7 +208,7 @@ class Pair:
             self._timer = self._rules.clock.callLater(max(0.0, due - self._rules.clock.seconds()), self._checkIdle)
 
     def _limits(self) -> list[tuple[float, CloseReason]]:
-        """Those that hold now, the shortest first; of two equal ones, the one that says more."""
+        """The limits that hold now, the shortest first; of two equal ones, the more specific one."""
         limits = [(self._rules.idleTimeout, CloseReason.IDLE_TIMEOUT)]
         if self._firstToClose is not None:
             limits.insert(0, (self._rules.halfCloseTimeout, CloseReason.HALF_CLOSE_TIMEOUT))

@@ -1,15 +1,15 @@
 """
-When to look again for a moment instead of going to sleep. The answer to a lone message is often so near that waking up
-would take longer than waiting for it.
+Decides when to keep looking for a moment instead of going to sleep. The answer to a lone message often comes so soon
+that waking up would take longer than waiting for it.
 """
 
 from __future__ import annotations
 
 # Seconds. A peer on this machine, or in the same rack, answers within them.
 MOMENT = 50e-6
-# So much of the time may be spent on waiting in vain: a twohundredth of one processor.
+# The share of the time that may be spent on waiting in vain: a two-hundredth of one processor.
 _SHARE = 0.005
-# What was not spent, when nothing happened for long, is worth no more than so many seconds.
+# Seconds that the account holds at most, when nothing was spent for long.
 _MOST = 0.005
 
 
@@ -21,11 +21,11 @@ class Patience:
         self._since = now
 
     def has(self, now: float) -> bool:
-        """Whether one more moment may be waited."""
+        """Whether the account has enough for one more moment."""
         self._account = min(_MOST, self._account + _SHARE * (now - self._since))
         self._since = now
         return self._account >= MOMENT
 
     def waitedInVain(self) -> None:
-        """A moment was."""
+        """A moment was waited in vain: pay for it."""
         self._account -= MOMENT

@@ -1,4 +1,4 @@
-"""Goes round among pairs that last, and finds those with a peer that has vanished without a word."""
+"""Looks at the pairs that last, time and again, and finds those whose peer has vanished without a FIN or a reset."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tinylb.hearing import Hearing
 from tinylb.relay.interface import Side
 from tinylb.sockets import PROBES, probing
 
-# So many are looked at in one turn of the reactor.
+# Pairs that are looked at in one turn of the reactor, and the least seconds to the next such turn.
 TURN = 200
 PAUSE = 0.005
 
@@ -22,30 +22,30 @@ class Watched(Protocol):
     beat: Beat | None
 
     def hearing(self, side: Side) -> Hearing | None:
-        """What is known of one of its peers; L{None} for nothing."""
+        """What is known of one of its peers; L{None} if nothing is."""
 
     def vanished(self, side: Side) -> None:
         """A peer has vanished."""
 
 
 Beat = dict[Watched, None]
-"""Those who are to be looked at in the same step."""
+"""The pairs that are to be looked at in the same step."""
 
 
 class Patrol:
     """
     A peer is lost when nothing has come from it for about twice the keepalive though it was asked for an answer again
-    and again. Nobody is asked here: the kernel probes idle peers and those that do not read, and sends again what is
-    not acknowledged. TCP_USER_TIMEOUT would end connections to peers that are alive and do not read.
+    and again. The kernel does the asking: it probes idle peers and those that do not read, and sends again what is not
+    acknowledged. TCP_USER_TIMEOUT would also end connections to peers that are alive and do not read.
 
-    @param keepalive: seconds; 0: nobody is looked at.
+    @param keepalive: seconds; 0: no pair is looked at.
     """
 
     def __init__(self, clock: IReactorTime, keepalive: float) -> None:
         self._clock = clock
         idle, interval = probing(keepalive)
-        # After the last probe there has to be time for its answer. A whole interval after it the kernel would end an
-        # idle connection by itself, and not say why.
+        # There has to be time for an answer to the last probe. But a whole interval after it the kernel would end an
+        # idle connection by itself, without saying why.
         self._limit = idle + (PROBES - 1 + 0.6) * interval
         self._step = 0.1 * interval
         self._isOn = keepalive > 0
@@ -91,7 +91,7 @@ class Patrol:
         self._callFor(number)
 
     def _callFor(self, number: int) -> None:
-        """Go round at the time of a beat, if not before."""
+        """See to it that the next round is at the time of a beat, if not before."""
         delay = max(PAUSE, number * self._step - self._clock.seconds())
         if self._call is None:
             self._call = self._clock.callLater(delay, self._goRound)
@@ -102,13 +102,13 @@ class Patrol:
         self._next = number
 
     def _goRound(self) -> None:
-        """Look at those whose time has come; if they are many, at some now and at the others in a moment."""
+        """Look at the pairs whose time has come; if they are many, at some now and at the others in a moment."""
         self._call = None
-        # A beat is called at its time; the sum of a time and a delay may be a little less.
+        # Rounded: a round comes at the time of its beat, but the sum of a time and a delay may be a little less.
         now = int(self._clock.seconds() / self._step + 0.5)
         beats = (beat for number, beat in sorted(self._beats.items()) if number <= now)
         for pair in tuple(islice(chain.from_iterable(beats), TURN)):
-            if pair.beat is not None:  # nothing that was just done has ended it
+            if pair.beat is not None:  # what was just done has not ended it
                 self.remove(pair)
                 self._look(pair)
         self._beats = {number: beat for number, beat in self._beats.items() if beat}

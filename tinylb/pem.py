@@ -1,4 +1,4 @@
-"""Certificates and keys in PEM: where they were given, and what is there."""
+"""Certificates and keys in PEM: where they were given, and their content."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from tinylb.files import Stamp, Unreadable, contentOf, stampOf
 
 
 class BadPEM(Exception):
-    """It is of no use; the message names where it was given, and says what would be right."""
+    """A PEM cannot be used; the message names where it was given, and says what would be right."""
 
     def __init__(self, pem: PEM, what: str) -> None:
         super().__init__(f"{pem.where}: {what}")
 
 
 class MissingKey(BadPEM):
-    """There is a certificate, and no key."""
+    """There is a certificate, but no key."""
 
 
 @dataclass(frozen=True)
 class PEM:
     """
-    Something in PEM, either in a file or as it stands.
+    Something in PEM, either in a file or given as text.
 
-    @ivar where: as error messages name it: who has given it, and the path of a file.
-    @ivar path: of the file, which may change.
-    @ivar text: what it is, where there is no file.
+    @ivar where: how error messages name it: what has given it, and the path of a file.
+    @ivar path: the file's, which may change.
+    @ivar text: the content, where there is no file.
     """
 
     where: str
@@ -34,9 +34,9 @@ class PEM:
 
     def read(self) -> bytes:
         """
-        What is there now.
+        The present content.
 
-        @raise BadPEM: when that cannot be read.
+        @raise BadPEM: when it cannot be read.
         """
         if self.path is None:
             return self.text
@@ -46,5 +46,5 @@ class PEM:
             raise BadPEM(self, f"{error}; a PEM file is expected") from error
 
     def stamp(self) -> Stamp:
-        """Another one when it has changed."""
+        """A stamp that is another one when the file has changed."""
         return None if self.path is None else stampOf(self.path)

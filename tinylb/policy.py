@@ -1,4 +1,4 @@
-"""Who is next: policies, pure functions from candidates and a state to a choice and a state."""
+"""Policies pick the next backend: they are pure functions from candidates and a state to a choice and a state."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _id = attrgetter("id")
 _weight = attrgetter("weight")
 
 
-# Who has been absent for so many picks is forgotten; one who was only tried for this client already is not.
+# Picks after which an absent candidate is forgotten. One may be absent only because this client has tried it already.
 MEMORY = 100
-# So much work, in candidates looked at, may it take to begin in the midst of a weighted round.
+# The most candidates that are looked at in order to begin in the middle of a weighted round.
 LONGEST_START = 1000
 
 
@@ -31,13 +31,13 @@ class Away(NamedTuple):
 
 class Cursor(NamedTuple):
     """
-    Where a policy is.
+    The state of a policy.
 
     @ivar last: the id picked last; L{None} before the first pick.
     @ivar origin: where the first pick falls, as a fraction of a round.
-    @ivar credits: by id, while weights differ, what each was due so far, less what it had; in shares of a pick, of
-        which there are as many as the weights add up to.
-    @ivar away: by id, those who were there lately.
+    @ivar credits: by id, while weights differ, the picks each candidate was due so far, less those it had. One pick is
+        counted as the sum of the weights.
+    @ivar away: by id, the candidates that were there lately, but are absent now.
     @ivar number: how many picks there were while weights differed.
     """
 
@@ -62,8 +62,9 @@ class RoundRobin:
     The first id after the one picked last, wrapping around. The cursor is an id and not an index, so
     a set that changes neither skips nor repeats nor starves anybody.
 
-    Where weights differ it is the smooth weighted round robin that nginx brought up: with each pick everybody earns his
-    weight, and the richest is picked and pays for all. Who is not there earns nothing.
+    Where weights differ it is the smooth weighted round robin of nginx: with each pick the credit of every candidate
+    grows by its weight; the candidate with the most credit is picked, and pays the sum of all weights. A candidate that
+    is absent earns nothing.
     """
 
     def start(self, random: Callable[[], float]) -> Cursor:
@@ -102,7 +103,7 @@ def _pickSmoothly(candidates: Sequence[ICandidate], state: Cursor) -> tuple[ICan
     credits[choice.id] -= total
     most = max(map(abs, credits.values()))
     if most > 2 * total:
-        # Not in a set that stays. In one that shrinks nobody is to wait for those who are gone.
+        # Never while the set stays the same. After it shrinks, old credits must not keep a candidate waiting for long.
         credits = {id: int(credit * 2 * total / most) for id, credit in credits.items()}
     if away or len(credits) < len(former) or any(id not in credits for id in former):
         away = {id: each for id, each in away.items() if id not in credits and number - each.seen <= MEMORY}
@@ -114,8 +115,8 @@ def _pickSmoothly(candidates: Sequence[ICandidate], state: Cursor) -> tuple[ICan
 
 @implementer(IPolicy)
 class LeastConnections:
-    """The candidate with the fewest connections for its weight; of several the one whose turn is next, as in
-    L{RoundRobin}."""
+    """The candidate with the fewest connections for its weight; among equals the one whose turn is next, as
+    in L{RoundRobin}."""
 
     def start(self, random: Callable[[], float]) -> Cursor:
         """See L{IPolicy.start}."""
@@ -134,4 +135,4 @@ def _load(candidate: ICandidate) -> float:
 
 
 POLICIES: dict[str, Callable[[], IPolicy]] = {"round-robin": RoundRobin, "least-connections": LeastConnections}
-"""By the names that people give them."""
+"""The policies, by the names that users give."""

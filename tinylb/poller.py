@@ -1,6 +1,6 @@
 """
 A private epoll, nested in the reactor. An epoll descriptor is itself readable when one of its members has news, so
-any number of sockets costs the reactor one reader, and its price for an event is paid once for many of them.
+any number of sockets costs the reactor one reader, and the reactor's cost of an event is paid once for many of them.
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ URGENT = getattr(select, "EPOLLPRI", 0)
 ERRORS = getattr(select, "EPOLLET", 0)
 EVERYTHING = ERRORS | READABLE | WRITABLE | FINISHED | URGENT
 
-# After so many events at a time, or so many seconds, the reactor has its turn; what is left is told again then.
+# Events at a time, and seconds, after which the reactor has its turn; what is left is told again after that.
 _EVENTS_PER_POLL = 32
 _TURN = 0.001
-# So many lone news in a row are taken for a lone conversation. Among many, waiting would only cost.
+# So many single events in a row are taken for a lone conversation. With many conversations, waiting would only cost.
 _LONE = 4
 
 
 class Pollable(Protocol):
-    """Whoever has a socket in a poller."""
+    """Something that has a socket in a poller."""
 
     def ready(self, events: int) -> bool | None:
         """
         The socket has news, or had when it was last looked at.
 
-        @param events: as of epoll(7).
+        @param events: a mask, as in epoll(7).
 
         @return: C{True} when more news may follow in a moment, from here or from another socket.
         """
@@ -52,7 +52,7 @@ class Pollable(Protocol):
 
 
 def pollerOf(reactor: object) -> Poller | None:
-    """The one that goes with a reactor; L{None} where there is no epoll, or no real reactor."""
+    """The poller of a reactor; L{None} where there is no epoll, or no real reactor."""
     if not (hasattr(select, "epoll") and isinstance(reactor, PosixReactorBase) and IReactorFDSet.providedBy(reactor)):
         return None
     poller = _pollers.get(reactor)
@@ -64,8 +64,8 @@ def pollerOf(reactor: object) -> Poller | None:
 @implementer(IReadDescriptor)
 class Poller:
     """
-    Tells those who have sockets in it of their news. It is there while it is used: without a socket it holds no
-    descriptor once L{release} was called.
+    Tells every L{Pollable} of the news of its socket. Without sockets it holds no descriptor, once L{release} was
+    called.
     """
 
     _log = Logger()
@@ -101,25 +101,25 @@ class Poller:
         return True
 
     def hand(self, fd: int, pollable: Pollable) -> None:
-        """Somebody else is told of a socket's news from now on."""
+        """From now on C{pollable} is told of a socket's news."""
         self._pollables[fd] = pollable
 
     def change(self, fd: int, events: int) -> None:
-        """Tell of these events instead. Whatever is there already is news again, also where nothing else changes."""
+        """Tell of these events instead. Whatever is there already is news again, even if C{events} are the same."""
         self._require().modify(fd, events)
 
     def forget(self, fd: int) -> None:
-        """The socket stays open, and somebody else sees to it."""
+        """Watch a socket no more; it stays open."""
         self.closing(fd)
         self._require().unregister(fd)
 
     def closing(self, fd: int) -> None:
-        """The socket is about to be closed, by which the kernel forgets it."""
+        """The socket is about to be closed, which makes the kernel forget it."""
         self._pollables[fd] = None
         self._count -= 1
 
     def closed(self, fd: int, pollable: Pollable) -> None:
-        """The socket was closed, and its number may be somebody else's already."""
+        """The socket was closed, and its number may be another socket's already."""
         if self._pollables[fd] is pollable:
             self.closing(fd)
 
@@ -138,7 +138,7 @@ class Poller:
         """For the reactor: something has news."""
         end = monotonic() + _TURN
         mayFollow = False
-        while self._epoll is not None:  # one who is told may release it
+        while self._epoll is not None:  # a pollable may release it
             news = self._epoll.poll(0, _EVENTS_PER_POLL)
             if not news and mayFollow:
                 news = self._waitAMoment(self._epoll)
@@ -172,13 +172,13 @@ class Poller:
         return []
 
     def _tell(self, news: list[tuple[int, int]]) -> bool:
-        """Whether there is a lone conversation, and an answer may follow."""
+        """Tell the pollables. Returns whether there is a lone conversation, and an answer may follow."""
         pollables, fresh = self._pollables, self._fresh
         fresh.clear()
         mayFollow: bool | None = False
         for fd, events in news:
             pollable = pollables[fd]
-            # One who was told before may have closed the socket, and a new one may have its number.
+            # A pollable told before may have closed the socket, and a new socket may have its number.
             if pollable is not None and fd not in fresh:
                 try:
                     mayFollow = pollable.ready(events)

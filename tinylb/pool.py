@@ -1,4 +1,4 @@
-"""A live set of backends: who can be picked, what is known of each, what lives there, and what follows from changes."""
+"""A live set of backends: which can be picked, what is known of each, what it carries, and what changes lead to."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Pool:
         self._hasReady = False
 
     def replace(self, backends: BackendSet) -> None:
-        """Make another set the current one. In the same turn everything at targets that are gone is ended."""
+        """Make another set the current one. Pairs and attempts of targets that are gone end in the same turn."""
         with self.observers.held():
             change = self.selection.replace(backends)
             if change.distinct:
@@ -66,10 +66,10 @@ class Pool:
 
     def judge(self, target: str, finding: Finding, *, by: str) -> bool:
         """
-        Take what somebody has found out about a target.
+        Take a finding about a target.
 
-        @param by: who; it replaces what the same one found before.
-        @return: whether the target is in the set; else it is nobody's concern.
+        @param by: the source of the finding, which replaces the source's former one.
+        @return: whether the target is in the set; if not, the finding is ignored.
         """
         with self.observers.held():
             former = self.selection.finding(target).verdict
@@ -99,14 +99,15 @@ class Pool:
         self._log.close()
 
     def resume(self) -> None:
-        """Go on."""
+        """Schedule again what L{suspend} has stopped."""
         self.rests.resume()
 
     def _abortTheDead(self, news: str | None = None) -> dict[str, int]:
         """
-        Those that were spared for want of anything better go as soon as there is something.
+        Abort what belongs to dead targets, provided that a backend is ready. While none is, they are spared; they are
+        aborted as soon as one is ready again.
 
-        @param news: the target that is known to be dead now, if it is.
+        @param news: the target whose finding is new; it may be dead.
         """
         hadReady, self._hasReady = self._hasReady, self.selection.ready > 0
         if not self._endsTheDead or not self._hasReady:

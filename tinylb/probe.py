@@ -1,4 +1,4 @@
-"""Whether backends can be reached, found out by connecting to them."""
+"""Finds out whether backends can be reached, by connecting to them."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from tinylb.interfaces import IBackend, IProbe
 from tinylb.reach import Reach
 
 PATIENCE = 3.0
-"""Seconds after which a backend that has not answered is taken for one that does not; a lost SYN is sent again after
-one."""
+"""Seconds after which a backend that has not answered counts as one that does not; a lost SYN is sent again after one
+second."""
 
 HOLD = 0.1
-"""Seconds that a connection has to last."""
+"""Seconds that a connection has to last to count as an answer."""
 
 AT_ONCE = 8
 """Backends that are asked at a time."""
@@ -28,11 +28,11 @@ AT_ONCE = 8
 @implementer(IProbe)
 class ConnectProbe:
     """
-    Connects to a few of them at a time, and takes the first connection that is not closed at once for a yes. A balancer
-    without backends closes it, and that may be this very one.
+    Connects to a few backends at a time; the first connection that is not closed at once means yes. A balancer without
+    backends closes connections at once, and a backend may be such a balancer, even this one.
 
     @param clock: monotonic.
-    @param random: gives numbers in [0, 1); who is asked first.
+    @param random: gives numbers in [0, 1), for the order in which backends are asked.
     """
 
     def __init__(self, clock: IReactorTime, random: Callable[[], float] = systemRandom.random) -> None:
@@ -40,7 +40,7 @@ class ConnectProbe:
         self._random = random
 
     def anyAnswers(self, backends: Iterable[IBackend]) -> Deferred[bool]:
-        """See L{IProbe.anyAnswers}. For each eight of them it may take three seconds."""
+        """See L{IProbe.anyAnswers}. It may take three seconds for every eight backends."""
         return Deferred.fromCoroutine(self._ask(sorted(backends, key=lambda _: self._random())))
 
     async def _ask(self, backends: list[IBackend]) -> bool:
@@ -65,20 +65,20 @@ class _Asking:
         self._isOver = False
 
     def start(self) -> None:
-        """Ask."""
+        """Connect to all of them."""
         self._calls.append(self._clock.callLater(PATIENCE, self._conclude, False))
         self._connecting = [maybeDeferred(way.connect, _Visits(self)) for way in self._ways]
         for connecting in self._connecting:
             connecting.addErrback(lambda _: self.failed())
 
     def connected(self) -> IDelayedCall:
-        """There is a connection. Unless the call is cancelled before, that is the answer."""
+        """There is a connection. The answer is yes, unless the returned call is cancelled in time."""
         call = self._clock.callLater(HOLD, self._conclude, True)
         self._calls.append(call)
         return call
 
     def failed(self) -> None:
-        """There is none, or no longer."""
+        """A connection was not made, or is lost."""
         self._open -= 1
         if not self._open:
             self._conclude(False)
@@ -100,7 +100,7 @@ class _Asking:
 
 
 class _Visit(Protocol):
-    """Stays for a little, without a word."""
+    """Stays connected for a little, and sends nothing."""
 
     def __init__(self, asking: _Asking) -> None:
         self._asking = asking

@@ -1,4 +1,4 @@
-"""How the program starts, is told things and ends: one line when it cannot start, status 0 when it was told to stop."""
+"""How the program starts, takes signals and ends: one line when it cannot start, status 0 when it was told to stop."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ class Process:
     """
     How twistd or twist runs us.
 
-    @ivar pidfile: where the process's number stands, if anywhere.
-    @ivar isSilent: whether nobody sees standard error: a daemon's is gone, and what it says goes to
-        the log.
+    @ivar pidfile: path of the file with the process id, if there is one.
+    @ivar isSilent: whether nobody sees standard error: a daemon's is gone, and its messages go to the
+        log.
     """
 
     pidfile: str | None
@@ -49,7 +49,7 @@ class Process:
 
 
 class Ending(Enum):
-    """How far the program has come with its end."""
+    """How far the program has come in stopping."""
 
     NONE = "none is near"
     BEGUN = "what is open may finish"
@@ -58,13 +58,13 @@ class Ending(Enum):
 
 class Program(Service):
     """
-    Runs a balancer as the process's own business. Signals are handled here, since twistd and twist
-    end a process by the signal that stopped it, so that a clean stop looks like a failure.
+    Runs a balancer as the whole business of a process. Signals are handled here, since twistd and twist
+    end a process by the signal that stopped it, which makes a clean stop look like a failure.
 
     @param listen: the descriptions of the balancer's endpoints.
     @param passing: services beside the balancer that start after it, and stop before it.
-    @param lasting: those that stop when the balancer has ended.
-    @param status: one more of those, which listens, and the description of its endpoint.
+    @param lasting: services that stop when the balancer has ended.
+    @param status: one more lasting service, which listens, and the description of its endpoint.
     """
 
     _log = Logger()
@@ -98,8 +98,8 @@ class Program(Service):
 
     def privilegedStartService(self) -> None:
         """
-        Listen, with the rights that the process was started with. Signals are taken from now on: whoever has waited
-        for the sockets may send some.
+        Listen, with the privileges that the process was started with. Signals are taken from now on: a process that
+        has waited for the sockets may send some.
         """
         self._signals.take()
         for service, names in self._listening:
@@ -113,13 +113,13 @@ class Program(Service):
             self._reporting(service.startService, names)
             service.whenListening().addErrback(self._cannotListen, names)
         self._accepts.start()
-        self._reactor.callWhenRunning(self._signals.handle)  # the reactor sets up its own before
+        self._reactor.callWhenRunning(self._signals.handle)  # the reactor installs its own handlers before
         for attachment in (*self._lasting, *self._passing):
             # The reactor has yet to open what it needs for itself, and may have few descriptors.
             self._reactor.callWhenRunning(attachment.startService)
 
     def stopService(self) -> Deferred[None]:
-        """Stop; see L{LoadBalancerService.stopService}. Who asks once more waits for the same end."""
+        """Stop; see L{LoadBalancerService.stopService}. A second call waits for the same end."""
         if self.running:
             Service.stopService(self)
             self._begin()
@@ -140,9 +140,9 @@ class Program(Service):
 
     def _begin(self) -> bool:
         """
-        Come to an end.
+        Note that the program is ending.
 
-        @return: whether this is the first that is known of it.
+        @return: whether this is the first call.
         """
         isFirst = self._ending is Ending.NONE
         if isFirst:
@@ -151,8 +151,9 @@ class Program(Service):
 
     def _reporting(self, start: Callable[[], object], names: Sequence[str]) -> None:
         """
-        Twisted's runners know no other way than an exception to give up at this point: they remove
-        the pid file, tell the parent of a daemon, and leave the exception to the interpreter.
+        Start a service, or end in one line if it cannot listen. Only an exception makes Twisted's runners
+        give up at this point: they remove the pid file, tell the parent of a daemon, and leave the
+        exception to the interpreter.
         """
         try:
             start()
@@ -165,14 +166,14 @@ class Program(Service):
             raise CannotStart(line) from None
 
     def _giveUp(self) -> None:
-        """A port removes its files in a turn of the reactor, which nobody will run."""
+        """Stop listening. A port removes its files in a turn of the reactor, which has to be run here."""
         self._begin()
         for service, _ in self._listening:
             service.stopService()
         self._reactor.iterate()
 
     def _cannotListen(self, failure: Failure, names: Sequence[str]) -> None:
-        """An endpoint that takes its time has failed: the program has started, and ends. A stop lets them fail, too."""
+        """An endpoint has failed after the program has started: end. Endpoints that fail at a stop are no news."""
         if not isinstance(failure.value, CannotListen):
             failure.raiseException()
         if self._begin():
@@ -182,7 +183,7 @@ class Program(Service):
             self._reactor.addSystemEventTrigger("after", "shutdown", self._exit)
 
     def _refresh(self) -> None:
-        """While it stops, only what lasts still has something to look at."""
+        """Look again, at SIGHUP. While the program stops, only its attachments do."""
         first = (self._tellRefresh, self._balancer.refresh) if self.running else ()
         attached = (*self._passing, *self._lasting)
         for step in (*first, *(each.refresh for each in attached if IRefreshable.providedBy(each))):
@@ -195,7 +196,7 @@ class Program(Service):
         self._log.info("SIGHUP: looking again at {source}", source=self._balancer.describeProvider()["source"])
 
     def _signalled(self, name: str) -> None:
-        """Amid whatever is going on; see L{Signals}."""
+        """Stop, at a signal; called in the middle of other code, see L{Signals}."""
         if self._begin():
             self._reactor.callFromThread(self._stop, name)
         elif self._ending is Ending.BEGUN:
@@ -209,7 +210,7 @@ class Program(Service):
         self._reactor.stop()
 
     def _hurry(self, name: str) -> None:
-        """What is open is reset, which takes a turn or two; cut short, it must not look complete."""
+        """Reset what is open, which takes a turn or two. What is cut short must not look complete."""
         self._log.info("{signal}: ending at once; {open} open", signal=name, **self._open())
         self._clock.callLater(AT_ONCE, self._exit)
         self.stopService().addCallback(lambda _: self._exit())
@@ -220,7 +221,7 @@ class Program(Service):
         return {"connections": connections, "open": counted(connections, "connection")}
 
     def _exit(self) -> None:
-        """End now. twistd, to which this does not come back, would remove its pid file."""
+        """End now. The pid file is removed here, as twistd, which would do it, does not get control again."""
         if self._process.pidfile:
             try:
                 os.unlink(self._process.pidfile)
@@ -235,6 +236,6 @@ def _explain(error: CannotListen, names: Sequence[str]) -> str:
 
 def _inOneLine(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
     if isinstance(error, CannotStart):
-        print(f"tinylb: {error}", file=sys.__stderr__)  # the other one goes to the log by now
+        print(f"tinylb: {error}", file=sys.__stderr__)  # sys.stderr goes to the log by now
     else:
         sys.__excepthook__(kind, error, traceback)

@@ -1,4 +1,4 @@
-"""In which order backends are preferred: by what is known of their health, then by tier."""
+"""The order in which backends are preferred: by what is known of their health, then by tier."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Reasons = tuple[tuple[str, str], ...]
 @implementer(ICandidate)
 class Candidate:
     """
-    A member of the set as dialer and policy see it, with what lives at its target.
+    A member of the set as dialer and policy see it, with the record of its target.
 
     @ivar isLastResort: whether it is known not to serve: not ready, or dead.
     @ivar isStandby: whether it only stands by; see L{IStandby <tinylb.interfaces.IStandby>}.
@@ -57,18 +57,18 @@ class Candidate:
 
     @property
     def connections(self) -> int:
-        """How many connections to the target are open, or are being opened: clients may come all at once."""
+        """Connections to the target, open or being opened: the latter count, as many clients may come at once."""
         return len(self.record.pairs) + len(self.record.attempts)
 
 
 class Ranking:
     """
-    The members of a set, as things are.
+    The members of a set, in order of preference.
 
     @param findings: each member, with what is known of it.
-    @param candidate: makes the candidate of a member; given whether it is a last resort, and who is behind it.
-    @ivar groups: better verdicts first, and within one the lower tiers. Who is draining is in none.
-    @ivar behind: who is not in the first group, and why.
+    @param candidate: makes a member's candidate; given whether it is a last resort, and which backends are behind it.
+    @ivar groups: better verdicts first, and lower tiers first within a verdict. Draining backends are in none.
+    @ivar behind: the backends that are not in the first group, and why.
     """
 
     def __init__(

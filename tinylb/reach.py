@@ -1,4 +1,4 @@
-"""One connection to a backend, outside of its pairs, that can be given up whatever becomes of it."""
+"""One connection to a backend that belongs to no pair, and can be given up at any time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tinylb.transports import abandon
 class Reach:
     """
     A client endpoint that connects as clients' connections do, and remembers how far it came. To a backend that wants
-    to hear who connects, it says that this is nobody's connection but its own.
+    a header of the PROXY protocol, it says that the connection is our own.
 
     @ivar isConnected: whether there was a connection, though nothing may have come over it.
     @ivar failure: why there was none.
@@ -33,7 +33,7 @@ class Reach:
 
     @property
     def isTried(self) -> bool:
-        """Whether a connection is wanted, and nothing on this side keeps it from being tried."""
+        """Whether a connection was asked for, and is not waiting for the lookup of a name."""
         return self._isAsked and not (INamed.providedBy(self._backend) and self._backend.isLookingUp)
 
     @property
@@ -47,7 +47,7 @@ class Reach:
         return self._backend.connect(_Noting(self, protocolFactory)).addErrback(self._failed)
 
     def build(self, factory: IProtocolFactory, address: IAddress) -> IProtocol | None:
-        """There is a connection; or there would be, after the check is over."""
+        """A connection is made: build its protocol. L{None} if the check is over."""
         if self._isOver:
             return None
         self.isConnected = True
@@ -58,11 +58,11 @@ class Reach:
         return protocol
 
     def finish(self) -> None:
-        """The check is over. It may be parting from its peer still."""
+        """The check is over. Its connection may still be closing."""
         self._isOver = True
 
     def close(self) -> None:
-        """The same, and whatever is left of the connection goes, also one whose peer never answers its closing."""
+        """The same, and reset what is left of the connection, even if its peer never answers its closing."""
         self._isOver = True
         protocol, self._protocol = self._protocol, None
         abandon(protocol)
@@ -74,7 +74,7 @@ class Reach:
 
 @implementer(IProtocolFactory)
 class _Noting:
-    """A factory that is asked in the place of another."""
+    """A factory that stands in for another, and tells the L{Reach} of its connection."""
 
     def __init__(self, reach: Reach, factory: IProtocolFactory) -> None:
         self._reach = reach

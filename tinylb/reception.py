@@ -1,4 +1,4 @@
-"""Clients that are here and have no backend yet: what is common to all of them."""
+"""What all connected clients that have no backend yet have in common."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Reception:
     @ivar waiting: those that have no backend yet.
     @ivar refusal: asked at each arrival for a reason to refuse it.
     @ivar unserved: is told of each client that got no backend.
-    @ivar patience: seconds that a client may take to say whom it speaks for, where it has to.
+    @ivar patience: seconds that a client may take to send a PROXY protocol header, where it has to.
     """
 
     dialer: Dialer
@@ -45,12 +45,12 @@ class State(Enum):
     OVER = "over"
 
 
-# Looking a member up in its enumeration would be felt here.
+# Bound once: looking a member up in its enumeration is slow enough to matter at each connection.
 _NEW, _WAITING, _OVER = State.NEW, State.WAITING, State.OVER
 
 
 class Waiting(Backlog):
-    """Owns a client's end while something has to come first. If the client resets meanwhile, that is the end of it."""
+    """Owns the end of a client that has no backend yet. If the client resets meanwhile, it is given up."""
 
     def __init__(self, reception: Reception, address: IAddress | None, listener: str | None) -> None:
         self._reception = reception
@@ -75,7 +75,7 @@ class Waiting(Backlog):
         self._cancel(CloseReason.STOPPING)
 
     def _enter(self, end: End) -> bool:
-        """The client is here. Whether it may stay."""
+        """The client is connected. Returns whether it may stay."""
         reception = self._reception
         self._end = end
         self._since = reception.rules.clock.seconds()
@@ -93,23 +93,23 @@ class Waiting(Backlog):
             self._refuse(reason)
 
     def _over(self) -> None:
-        """It waits no more."""
+        """The client waits no more."""
         self._state = _OVER
         del self._reception.waiting[self]
 
     def _refuse(self, reason: CloseReason, error: DialError = _NO_ATTEMPT, *, isAbrupt: bool = False) -> None:
         """
-        Close at once: a client that is told so can try elsewhere. A TLS transport would first wait for its peer.
+        Close at once, so that the client can try elsewhere. A TLS transport is reset: it would first wait for its peer.
 
         @param isAbrupt: with a reset.
         """
         self._state = _OVER
         if self._end.state is EndState.LOST:
-            pass  # Twisted's TLS transports cannot be aborted then
+            pass  # Twisted's TLS transports cannot be aborted once they are lost
         elif self._end.canHalfClose and not isAbrupt:
             self._end.transport.loseConnection()
         else:
             self._end.transport.abortConnection()
-        self._end.owner = NOBODY  # they refer to each other
+        self._end.owner = NOBODY  # breaks the reference cycle
         waited = self._reception.rules.clock.seconds() - self._since
         self._reception.unserved(self._address, reason, error, waited, self._listener)

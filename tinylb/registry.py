@@ -1,4 +1,4 @@
-"""Everything alive that belongs to a target, by target."""
+"""The registry: every live pair and attempt, by target."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from twisted.internet.defer import Deferred, succeed
 from tinylb.events import CloseReason
 
 DIAL_TIMES = (0.001, 0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-"""The seconds up to which attempts that succeeded are counted apart."""
+"""The bounds, in seconds, by which the durations of successful attempts are counted."""
 
 PAIRS_A_TURN = 2000
-"""Of so many pairs the bytes are asked in one go; it takes about a millisecond."""
+"""Pairs whose bytes are added up in one go, which takes about a millisecond."""
 
 
 class Abortable(Protocol):
-    """It belongs to a target and can be ended at once: an attempt, or a pair."""
+    """An attempt or a pair: it belongs to a target, and can be ended at once."""
 
     target: str
 
@@ -44,14 +44,14 @@ class LivePair(Abortable, Protocol):
 
 class Record:
     """
-    What lives at one target, and what is counted there: plain integers, so that counting costs
-    nothing and whoever wants metrics collects them.
+    The pairs and attempts of one target, and what is counted there: plain integers, so that counting
+    costs nothing, and metrics collect them when they are asked for.
 
     @ivar opened: pairs opened since the record exists; C{failed}: attempts that failed through the
         backend's fault; C{bytesIn}, C{bytesOut}: of the pairs that have ended.
     @ivar picked: attempts that began; C{reached}: those that succeeded.
-    @ivar dialTimes: those that succeeded, by how long they took: up to each of L{DIAL_TIMES}, and longer.
-    @ivar dialSeconds: how long they took together.
+    @ivar dialTimes: those that succeeded, by duration: up to each of L{DIAL_TIMES}, and longer.
+    @ivar dialSeconds: the sum of their durations.
     @ivar isSuspect: whether an attempt has failed, or was overtaken, since the last that succeeded.
     """
 
@@ -85,7 +85,7 @@ class Record:
         self.bytesOut = 0
 
     def connected(self, seconds: float) -> None:
-        """An attempt has succeeded after so long."""
+        """Count an attempt that succeeded after C{seconds}."""
         self.reached += 1
         self.dialTimes[bisect_left(DIAL_TIMES, seconds)] += 1
         self.dialSeconds += seconds
@@ -93,8 +93,8 @@ class Record:
 
 class Registry:
     """
-    The live pairs and attempts. Something is in here from its first moment until nothing of it is
-    left: a pair that is being aborted stays until both its connections are lost.
+    The live pairs and attempts. Each is in here from its first moment until nothing of it is left: a
+    pair that is being aborted stays until both its connections are lost.
 
     @ivar connections: how many pairs there are.
     @ivar dialing: how many attempts there are.
@@ -111,27 +111,27 @@ class Registry:
         return iter(tuple(self._records.values()))
 
     def record(self, target: str) -> Record:
-        """The record of a target, made where there is none."""
+        """The record of a target, made if there is none."""
         record = self._records.get(target)
         if record is None:
             record = self._records[target] = Record(target)
         return record
 
     def keep(self, targets: Iterable[str]) -> None:
-        """From now on these targets keep their record, and its counts, also while nothing lives there."""
+        """From now on these targets keep their records and counts, even while they have no pair or attempt."""
         self._keep = frozenset(targets)
         for record in self:
             self._forget(record)
 
     def addPair(self, pair: LivePair) -> None:
-        """A pair came to life."""
+        """A pair has begun."""
         record = self._records.get(pair.target) or self.record(pair.target)
         record.pairs[pair] = None
         record.opened += 1
         self.connections += 1
 
     def removePair(self, pair: LivePair) -> None:
-        """Both connections of a pair are gone. L{settle} follows, once that has been told."""
+        """Both connections of a pair are gone. The caller calls L{settle} once it has told of that."""
         record = self._records[pair.target]
         del record.pairs[pair]
         record.bytesIn += pair.bytesIn
@@ -141,7 +141,7 @@ class Registry:
             self._forget(record)
 
     def addAttempt(self, attempt: Abortable) -> None:
-        """An attempt began."""
+        """An attempt has begun."""
         record = self._records.get(attempt.target) or self.record(attempt.target)
         record.attempts[attempt] = None
         self.dialing += 1
@@ -181,7 +181,7 @@ class Registry:
         return waiting
 
     def settle(self) -> None:
-        """If nothing is left, whoever waits for that hears of it."""
+        """Fire the Deferreds that L{whenEmpty} gave, if nothing is left."""
         if not self.connections and not self.dialing:
             waiting, self._whenEmpty = self._whenEmpty, []
             for deferred in waiting:
@@ -193,5 +193,5 @@ class Registry:
 
 
 def _abort(things: Iterable[Abortable], reason: CloseReason) -> int:
-    """Over a copy: aborting may remove things, and begin others elsewhere."""
+    """Abort over a copy, as that may remove things, and begin others elsewhere."""
     return sum(thing.abort(reason) for thing in tuple(things))

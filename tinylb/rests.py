@@ -13,12 +13,12 @@ from tinylb.events import SILENT, BackendRecovered, DialFailed, Event, TargetRem
 from tinylb.findings import Finding
 from tinylb.interfaces import ISelectiveObserver
 
-# Seconds. A rest is up to half as long again, so that balancers that saw the same failure do not come back together.
+# Seconds. Up to half of that is added at random, so that balancers that saw the same failure do not all return at once.
 SHORTEST, LONGEST = 1.0, 20.0
 
 
 class Judging(Protocol):
-    """Takes a finding. Whether the target is in the set at all."""
+    """Takes a finding, and returns whether the target is in the set."""
 
     def __call__(self, target: str, finding: Finding, *, by: str) -> bool: ...
 
@@ -30,7 +30,7 @@ class Rest:
 
     @ivar failures: how many rests there have been without a success between them.
     @ivar why: what failed.
-    @ivar isSilent: whether what failed was no answer in time, and not an error.
+    @ivar isSilent: whether the failure was a missing answer, and not an error.
     @ivar until: when it ends, by the clock; L{None} once it has ended, and the target is tried again.
     @ivar call: ends it, unless rests are suspended.
     """
@@ -48,7 +48,8 @@ class Rests:
     An attempt that failed, or that a later one has overtaken, makes its target rest: for 1 s to 1.5 s at first, twice
     as long with each failure that follows on a rest, up to 30 s. When the rest is over the target has its turns again,
     for one client at a time (L{Room.isFree <tinylb.room.Room.isFree>}); the first success makes it as good as any.
-    Failures during a rest say nothing new: many clients may have met the same one, and while all rest all are tried.
+    Failures during a rest do not prolong it: many clients may have met the same failure, and while all targets rest,
+    all are tried.
 
     @param random: gives numbers in [0, 1).
     @param judge: is given what was found.
@@ -72,13 +73,13 @@ class Rests:
             if self._forget(event.target):
                 self._judge(event.target, Finding(Verdict.READY, "it accepts connections again"), by="dials")
         elif isinstance(event, TargetRemoved) and self._forget(event.target):
-            # Should it be back by now, whoever tells of its return does not know of this rest.
+            # The target may be back in the set by now, and would still have the finding of this rest.
             self._judge(event.target, Finding(), by="dials")
 
     def answered(self, target: str) -> None:
         """
-        Somebody else has reached the target, so that what failed need not fail again. Unless it was too slow for
-        clients; others may be more patient.
+        Something else, such as a health check, has reached the target: its rest ends. It goes on if the target was too
+        slow for clients, as a check may be more patient.
         """
         rest = self._rests.get(target)
         if rest is not None and not rest.isSilent:
@@ -94,7 +95,7 @@ class Rests:
                 rest.call = None
 
     def resume(self) -> None:
-        """Rests end when they would have ended; some may have, meanwhile."""
+        """Rests end when they would have ended anyway, which for some may be in the past."""
         self._isSuspended = False
         for target, rest in tuple(self._rests.items()):
             if rest.until is not None and rest.call is None:

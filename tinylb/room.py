@@ -1,4 +1,4 @@
-"""How many attempts there may be at one target, and who waits for room."""
+"""Bounds the attempts at one target, and queues the dials that wait for room."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from tinylb.ranking import Candidate
 
-# A black hole holds each attempt for the whole attempt delay. Beyond the bound clients go elsewhere.
+# A silent target holds each attempt for the whole attempt delay. Beyond the bound clients go elsewhere.
 ATTEMPTS_PER_TARGET = 256
 
 
@@ -18,14 +18,14 @@ class Waiting(Protocol):
     tried: set[str]
 
     def advance(self) -> None:
-        """Make it."""
+        """Make the attempt."""
 
 
 class Room:
     """
-    The queue of dials for which every target they have not tried is at its bound.
+    The queue of dials that wait because every target they have not tried is at its bound.
 
-    @param clock: room is handed over in a turn of its own, not in the midst of whatever made it.
+    @param clock: room is handed over in a turn of its own, not in the middle of what made it.
     """
 
     def __init__(self, clock: IReactorTime) -> None:
@@ -38,7 +38,7 @@ class Room:
         return len(candidate.record.attempts) < ATTEMPTS_PER_TARGET
 
     def isFree(self, candidate: Candidate) -> bool:
-        """The same, where one that has failed is tried for one client at a time."""
+        """The same, but a target where an attempt has failed is tried for one client at a time."""
         attempts = len(candidate.record.attempts)
         return attempts < ATTEMPTS_PER_TARGET and not (attempts and candidate.record.isSuspect)
 
@@ -58,10 +58,10 @@ class Room:
                 self._clock.callLater(0, self._handOver)
 
     def _handOver(self) -> None:
-        """Who has waited longest, and can use the room, gets it."""
+        """The dial that has waited longest, of those that can use the room, gets it."""
         freed, self._freed = self._freed, []
         for target in freed:
             for dial in self._queue:
                 if target not in dial.tried:
-                    dial.advance()  # and so it leaves the queue, which is not looked at any further
+                    dial.advance()  # it leaves the queue, so this loop over the queue must end
                     break

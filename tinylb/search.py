@@ -1,4 +1,4 @@
-"""What a client's search for a backend goes by, who it is for, and what it finds."""
+"""The rules of a client's search for a backend, the party that it is for, and what it finds."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from tinylb.selection import Selection
 
 class Connected(NamedTuple):
     """
-    What a dial gives.
+    The result of a dial that succeeded.
 
     @ivar candidate: where the connection goes.
-    @ivar protocol: as the factory built it, connected.
+    @ivar protocol: the connected protocol, as the factory built it.
     @ivar attempts: how many attempts it took.
     @ivar seconds: how long it took.
     """
@@ -33,13 +33,13 @@ class Connected(NamedTuple):
 
 
 class Seeker(Protocol):
-    """Who a dial is for."""
+    """The party that a dial is for; it is told how the dial ended."""
 
     def found(self, connected: Connected) -> None:
         """There is a connection."""
 
     def notFound(self, error: Exception) -> None:
-        """There is none: a L{DialError <tinylb.failures.DialError>}, or what somebody's own code raised."""
+        """There is none: a L{DialError <tinylb.failures.DialError>}, or what a policy or a backend raised."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,8 @@ class DialRules:
     What all dials of a dialer have in common.
 
     @ivar clock: monotonic.
-    @ivar room: for attempts, at each target.
-    @ivar manners: says whom to try next.
+    @ivar room: bounds the attempts at each target.
+    @ivar manners: says which backend to try next.
     @ivar timeout: seconds that one client may wait in all.
     @ivar attemptDelay: seconds to wait for one backend before trying the next beside it.
     @ivar tell: is told of picks and failed attempts.

@@ -1,4 +1,4 @@
-"""Who can be picked now: the current set, grouped by what is known of its targets, under a policy."""
+"""Which backends can be picked now: the current set, grouped by what is known of its targets, under a policy."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from tinylb.wording import timestamp
 class PassedOver(NamedTuple):
     """A backend that others are preferred to.
 
-    @ivar since: for how long; ISO 8601, UTC.
-    @ivar picks: how many there have been since then."""
+    @ivar since: since when; ISO 8601, UTC.
+    @ivar picks: how many picks there have been since then."""
 
     backend: str
     target: str
@@ -30,10 +30,10 @@ class PassedOver(NamedTuple):
 class Preferred(NamedTuple):
     """A backend that picks go to.
 
-    @ivar since: for how long; ISO 8601, UTC.
-    @ivar among: how many there are.
-    @ivar picks: how many there have been of it since then.
-    @ivar all: how many of anybody."""
+    @ivar since: since when; ISO 8601, UTC.
+    @ivar among: how many such backends there are.
+    @ivar picks: how many times it has been picked since then.
+    @ivar all: how many picks there have been in all since then."""
 
     backend: str
     target: str
@@ -47,7 +47,7 @@ class Preferred(NamedTuple):
 class Change(NamedTuple):
     """What a new set changed: see L{tinylb.events.BackendsReplaced}.
 
-    @ivar gone: the targets that are in it no longer, or only stand by now."""
+    @ivar gone: the targets that have left the set, or only stand by now."""
 
     added: tuple[tuple[str, str], ...]
     removed: tuple[tuple[str, str], ...]
@@ -97,20 +97,20 @@ class Selection:
         return change
 
     def readyStandby(self) -> int:
-        """How many of the ready ones only stand by."""
+        """How many of the ready backends only stand by."""
         members = self.backends.members
         return sum(each.isStandby and self.findingOf(each).verdict is Verdict.READY for each in members)
 
     def idsAt(self, target: str) -> tuple[str, ...]:
-        """Those of the backends that lead to a target."""
+        """The ids of the backends that lead to a target."""
         return self._ids.get(target, ())
 
     def setFinding(self, target: str, finding: Finding, by: str = "") -> bool:
         """
         Remember what was found out about a target of the current set.
 
-        @param by: who says so. What different sources say stands side by side, and the worst counts.
-        @return: whether that is news.
+        @param by: the source. The latest finding of each source is kept, and the worst of them counts.
+        @return: whether what counts has changed.
         """
         if target not in self._ids:
             return False
@@ -140,17 +140,17 @@ class Selection:
         return any(self.findingOf(member).verdict in usable for member in self.backends.members)
 
     def dead(self) -> frozenset[str]:
-        """The targets whose connections are to end, if there is anything better."""
+        """The targets whose connections are to end, provided that a backend is ready."""
         return self._findings.dead()
 
     def passedOver(self) -> list[PassedOver]:
-        """Who is passed over at present."""
+        """The backends that are passed over at present."""
         if self._groups is None:
             self._rank()
         return [each._replace(picks=self._picks - each.picks) for each in self._passedOver.values()]
 
     def preferred(self) -> list[Preferred]:
-        """Whom picks go to at present."""
+        """The backends that picks go to at present."""
         if self._groups is None:
             self._rank()
         return [
@@ -162,7 +162,7 @@ class Selection:
         """
         The next backend by the policy, from the best group that has one.
 
-        @param without: targets that are out of the question.
+        @param without: targets that must not be picked.
         @param usable: asked of each remaining candidate.
         """
         groups = self._groups
@@ -181,7 +181,7 @@ class Selection:
         return None
 
     def remain(self, without: Collection[str], usable: Callable[[Candidate], bool] | None = None) -> bool:
-        """Whether there is a candidate besides the targets C{without}, and a usable one."""
+        """Whether there is a candidate, C{usable} if that is given, besides the targets C{without}."""
         groups = self._rank() if self._groups is None else self._groups
         return any(
             each.target not in without and (usable is None or usable(each)) for group in groups for each in group
@@ -189,7 +189,7 @@ class Selection:
 
     def _picked(self, choice: Candidate) -> Candidate:
         self._picks += 1
-        if choice.id in self._passedOver:  # not this time
+        if choice.id in self._passedOver:  # this pick did not pass it over
             passedOver = self._passedOver[choice.id]
             self._passedOver[choice.id] = passedOver._replace(picks=passedOver.picks + 1)
         return choice
@@ -211,8 +211,8 @@ class Selection:
 
     def _prefer(self, candidate: Candidate, among: int, former: Preferred | None) -> Preferred:
         """
-        It is told since when it is so, which ends with another reason, or others among whom it is picked. C{picks} and
-        C{all} are, until somebody asks, how many there were before that.
+        C{since} begins anew when the reason, or the number of preferred backends, changes. C{picks} and C{all} are kept
+        as the counts before C{since}; L{preferred} makes them the counts since then.
         """
         why = f"{self.finding(candidate.target).verdict.value}, tier {candidate.tier}"
         if former is not None and (former.why, former.among) == (why, among):
@@ -221,7 +221,7 @@ class Selection:
         return Preferred(candidate.id, candidate.target, timestamp(), why, among, picks, self._picks)
 
     def _passOver(self, id: str, why: str, former: PassedOver | None) -> PassedOver:
-        """C{picks} is, until somebody asks, how many picks there were before that."""
+        """C{picks} is kept as the count before C{since}; L{passedOver} makes it the count since then."""
         target = self.backends[id].target
         if former is not None:
             return PassedOver(id, target, former.since, why, former.picks)

@@ -1,4 +1,4 @@
-"""Server endpoints, of the descriptions on the command line."""
+"""Makes server endpoints from their descriptions on the command line."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from twisted.internet.interfaces import IStreamServerEndpoint
 from tinylb.usage import oneLine, wrongUsage
 
 BACKLOG = 1024
-"""Of those that take one, unless another is given."""
+"""The backlog of endpoints that have one, unless another is given."""
 
-# In the order of Twisted's parsers, as what stands in its place has no name. The other kinds have a listening socket
-# already, or a syntax of their own.
+# The parameters in the order of Twisted's parsers, as positional ones have no name. The other kinds have a listening
+# socket already, or a syntax of their own.
 _PARAMETERS = {
     "tcp": ("port", "interface", "backlog"),
     "tcp6": ("port", "backlog", "interface"),
@@ -28,15 +28,15 @@ _BEFORE_ANY = re.compile("haproxy:", re.IGNORECASE)
 
 def serverEndpoint(reactor: Any, option: str, description: str, *, isPrivate: bool = False) -> IStreamServerEndpoint:
     """
-    What a description stands for; wrong usage ends the program.
+    The endpoint that a description stands for; wrong usage ends the program.
 
-    @param option: the option that has it.
+    @param option: the option that the description was given by.
     @param isPrivate: whether it is for this machine alone if it names no interface, and a UNIX socket for its owner and
         group if it names no mode.
     """
     defaults = {"backlog": str(BACKLOG)}
     if isPrivate:
-        # Twisted's own are every interface, and 666, whatever the umask is.
+        # Twisted's defaults are every interface, and 666, whatever the umask is.
         defaults |= {"interface": r"\:\:1" if kindOf(description) == "tcp6" else "127.0.0.1", "mode": "660"}
     complete = description + "".join(
         f":{parameter}={value}" for parameter, value in defaults.items() if _isOpen(description, parameter)
@@ -45,7 +45,7 @@ def serverEndpoint(reactor: Any, option: str, description: str, *, isPrivate: bo
         return IStreamServerEndpoint(serverFromString(reactor, complete))
     except ImportError as error:
         raise wrongUsage(f"--{option} {description}: {oneLine(error)}; pip install 'tinylb[tls]' for TLS") from None
-    except Exception as error:  # whatever an endpoint's parser, which may be anybody's, finds wrong
+    except Exception as error:  # a parser may come from any plugin, and raise anything
         if isinstance(error, LookupError) and _INHERITED.match(description):
             wrong = "systemd has handed over no such socket; start tinylb by its socket unit, or listen on, for example"
         else:
@@ -55,12 +55,12 @@ def serverEndpoint(reactor: Any, option: str, description: str, *, isPrivate: bo
 
 
 def kindOf(description: str) -> str:
-    """Its first word; Twisted does not always mind the case."""
+    """The first word of a description, in lower case, as Twisted is not always case-sensitive."""
     return description.partition(":")[0].lower()
 
 
 def _isOpen(description: str, parameter: str) -> bool:
-    """Whether it is of a kind that knows the parameter, and does not say what that is to be."""
+    """Whether a description is of a kind that has the parameter, and does not set it."""
     kind, *arguments = re.sub(r"\\.", "_", _BEFORE_ANY.sub("", description, count=1)).split(":")
     known = _PARAMETERS.get(kind.lower(), ())
     inPlace = sum("=" not in argument for argument in arguments)

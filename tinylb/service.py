@@ -30,17 +30,17 @@ from tinylb.proxyprotocol.endpoint import unwrapped
 class LoadBalancerService(ListeningService):
     """
     Listens on endpoints and balances over what a provider publishes. A set that is available at the start is in force
-    before the first endpoint is listened on. A stop goes in order: follow no more, listen no more, cancel dials, let
+    before the first endpoint is listened on. A stop goes in order: stop following, stop listening, cancel dials, let
     pairs finish, abort the rest.
 
     @param endpoint: one L{IStreamServerEndpoint}, or several.
     @param provider: an L{IProvider}, watched from the service's start to its stop.
     @param reactor: the one that the endpoints use.
     @param drain: seconds that open connections may finish after a stop is asked for.
-    @param grace: seconds of them in which clients that were waiting for a backend then may still get one.
+    @param grace: seconds, out of C{drain}, in which clients that wait for a backend may still get one.
     @param options: see L{BalancerOptions}.
     @ivar balancer: the L{LoadBalancer}; its observers may be added to.
-    @raise TypeError: when C{provider} is nothing that can be watched.
+    @raise TypeError: when C{provider} cannot be watched.
     """
 
     _log = Logger()
@@ -73,8 +73,8 @@ class LoadBalancerService(ListeningService):
     def whenReady(self) -> Deferred[None]:
         """
         @return: a L{Deferred} that fires when every endpoint is listened on and the first set is in
-            force, or fails with L{CannotListen <tinylb.listeners.CannotListen>}, also when the service is stopped
-            before.
+            force. It fails with L{CannotListen <tinylb.listeners.CannotListen>}, also when the service is stopped
+            before that.
         """
         return self._ready.when()
 
@@ -94,8 +94,8 @@ class LoadBalancerService(ListeningService):
 
     def listening(self) -> list[dict[str, Any]]:
         """
-        The truth about each endpoint, in order: its C{address}, whether it is C{accepting} (a client that came now
-        would be taken), and C{why} not; L{None} where it is.
+        For each endpoint, in order: its C{address}, whether it is C{accepting} (a client that connected now would be
+        accepted), and C{why} not, which is L{None} if it is.
         """
         return self._listeners.describe()
 
@@ -122,7 +122,7 @@ class LoadBalancerService(ListeningService):
         return Listeners(self._endpoints, self._entrances, self._opened)
 
     def _opened(self, number: int, port: IListeningPort) -> Acceptor | None:
-        """From now on connections to one more address come back to us."""
+        """An endpoint listens: from now on, connections to its address come back to us."""
         entrance = self._entrances[number]
         entrance.listener = spell(port.getHost())
         if self._published is not None:
@@ -139,7 +139,7 @@ class LoadBalancerService(ListeningService):
         self._follower.stop()
 
     def _take(self, published: BackendSet) -> None:
-        """A set is in force without the members that would lead back to this very balancer."""
+        """Make a published set current, without the members that would lead back to this balancer."""
         self._published = published
         backends, ids = OwnAddresses(self.hosts).leaveOut(published)
         told = self._leftOut

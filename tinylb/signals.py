@@ -1,4 +1,4 @@
-"""What a process is told by signals: to stop, or to look again."""
+"""Handles the signals that tell a process to stop, or to look again."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ from tinylb.terminal import hasTerminal
 _STOPS = (signal.SIGTERM, signal.SIGINT)
 
 SAME_SIGNAL = 0.05
-"""Seconds in which another signal is the same one once more: timeout(1), for one, signals a process and then its
-group."""
+"""Seconds in which another signal counts as a repetition: timeout(1), for one, signals a process and then its group."""
 
 
 class Signals:
@@ -25,8 +24,8 @@ class Signals:
     Handles SIGTERM, SIGINT and SIGHUP.
 
     @param clock: monotonic.
-    @param stop: is called with the name of each signal that asks for an end, there and then: in the main thread,
-        between two instructions of whatever is going on.
+    @param stop: is called with the name of each signal that asks for an end, at once: in the main thread, between
+        two instructions of whatever code is running.
     @param lookAgain: is called by the reactor.
     """
 
@@ -41,15 +40,15 @@ class Signals:
         self._hadTerminal = False
 
     def take(self) -> None:
-        """Take them over. A process that was told to ignore SIGHUP, as by nohup(1), is to outlive its terminal."""
+        """Take the signals over. A process that ignores SIGHUP as under nohup(1), outlives its terminal."""
         if not self._hadTerminal and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
             self._hadTerminal = hasTerminal()
         self.handle()
-        # Python ends by a signal that comes while it is finishing, unless that is ignored by then.
+        # A signal that comes while Python is finishing kills the process, unless it is ignored by then.
         atexit.register(_ignore)
 
     def handle(self) -> None:
-        """Take them over from others who have done so since."""
+        """Install the handlers, in place of those that others have installed since."""
         for number in _STOPS:
             signal.signal(number, self._signalled)
         signal.signal(signal.SIGHUP, lambda *_: self._reactor.callFromThread(self._hungUp))
@@ -61,7 +60,7 @@ class Signals:
             self._stop(signal.Signals(number).name)
 
     def _hungUp(self) -> None:
-        """A terminal that is gone ends its programs."""
+        """SIGHUP: stop if the terminal is gone, otherwise look again."""
         if self._hadTerminal and not hasTerminal():
             self._signalled(signal.SIGHUP, None)
         else:

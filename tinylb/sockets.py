@@ -1,4 +1,4 @@
-"""What is asked of the sockets behind Twisted's transports."""
+"""Operations on the sockets behind Twisted's transports."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Address = Union[IPv4Address, IPv6Address, UNIXAddress]
 # Of Linux; the socket module does not name it.
 _TCP_RTO_MAX_MS = 44
 PROBES = 3
-"""So many, without an answer, are enough."""
+"""Probes without an answer after which a peer counts as lost."""
 
 _DISCARD = struct.pack("ii", 1, 0)
 
@@ -46,7 +46,7 @@ def addressOf(family: int, name: Any) -> Address:
 
 
 def nameOf(address: IAddress) -> Any:
-    """The reverse."""
+    """The reverse of L{addressOf}."""
     if isinstance(address, IPv4Address):
         return address.host, address.port
     if isinstance(address, IPv6Address):
@@ -61,8 +61,8 @@ def hostOf(sock: socket.SocketType) -> Address:
 
 def isListening(port: object) -> bool:
     """
-    Whether there is a listening port, and its socket accepts connections still, as the kernel knows it. A port without
-    a socket is taken to.
+    Whether there is a listening port, and the kernel says that its socket still accepts connections. A port without a
+    socket is assumed to.
     """
     sock = getattr(port, "socket", None)
     if not isinstance(sock, socket.SocketType):
@@ -74,16 +74,16 @@ def isListening(port: object) -> bool:
 
 
 def closeWithFIN(sock: socket.SocketType) -> None:
-    """Close, and let the peer read that to be an end, even if something of what it said was not read here."""
+    """Close, and let the peer see an orderly end, even if some of what it sent was not read here."""
     try:
         sock.shutdown(socket.SHUT_RDWR)
     except OSError:
-        pass  # it has reset the connection
+        pass  # the peer has reset the connection
     sock.close()
 
 
 def closeWithReset(sock: socket.SocketType) -> None:
-    """Close, and discard what is unsent; the peer sees a reset, where its kind of socket knows one."""
+    """Close, and discard what is unsent; the peer sees a reset, if its kind of socket has one."""
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _DISCARD)
     except OSError:
@@ -93,8 +93,8 @@ def closeWithReset(sock: socket.SocketType) -> None:
 
 def untie(transport: object) -> None:
     """
-    Part a lost client transport from its connector. They refer to each other, so that Twisted leaves both, and
-    what could not be sent, to the collector of cycles.
+    Separate a lost client transport from its connector. They refer to each other, so that both, with what could not be
+    sent, would stay until Python's cycle collector runs.
     """
     while isinstance(transport, ProtocolWrapper):
         transport = transport.transport
@@ -105,8 +105,8 @@ def untie(transport: object) -> None:
 
 def passHalfClose(transport: object, protocol: IHalfCloseableProtocol) -> None:
     """
-    Let a wrapper between a socket and our protocol, such as the one behind C{haproxy:}, pass a FIN on; Twisted's
-    are not half-closeable, and would take it for the end. Over TLS there is no half-close to pass on.
+    Make a wrapper between a socket and our protocol, such as the one behind C{haproxy:}, pass a FIN on. Twisted's
+    wrappers are not half-closeable, and would take it for the end. Over TLS there is no half-close to pass on.
     """
     if isinstance(transport, ProtocolWrapper) and not ISSLTransport.providedBy(transport):
         transport.readConnectionLost = protocol.readConnectionLost  # type: ignore[attr-defined]
@@ -115,21 +115,21 @@ def passHalfClose(transport: object, protocol: IHalfCloseableProtocol) -> None:
 
 
 def sendAtOnce(sock: socket.SocketType) -> None:
-    """Let a TCP socket not wait for more before it sends little."""
+    """Make a TCP socket send little data at once, without waiting for more."""
     if sock.family != socket.AF_UNIX:
         _setOptions(sock, ((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),))
 
 
 def holdLittle(sock: socket.SocketType, size: int) -> None:
-    """Let the kernel hold about so many bytes, and as much of its own again, for a peer that does not read them."""
+    """Make the kernel hold about C{size} bytes, and as much of its own again, for a peer that does not read them."""
     _setOptions(sock, ((socket.SOL_SOCKET, socket.SO_SNDBUF, size),))
 
 
 def probe(sock: socket.SocketType, keepalive: float) -> None:
     """
-    Let the kernel find out whether a TCP socket's peer is still there, also while it does not read.
+    Make the kernel find out whether a TCP socket's peer is still there, even while the peer does not read.
 
-    @param keepalive: seconds of silence before the first probe; three follow, each a third of that apart. 0: never.
+    @param keepalive: seconds of silence before the first of three probes, which are a third of that apart. 0: never.
     """
     if keepalive and sock.family != socket.AF_UNIX:
         idle, interval = probing(keepalive)
@@ -141,13 +141,13 @@ def probe(sock: socket.SocketType, keepalive: float) -> None:
         if hasattr(socket, "TCP_KEEPIDLE"):
             options.insert(0, (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, idle))
         _setOptions(sock, options)
-        # Else a peer that has not read for long is asked every two minutes only. Linux can do so from 6.15 on.
+        # Otherwise a peer that has not read for long is probed every two minutes only. Linux has this from 6.15 on.
         if sys.platform == "linux":
             _setOptions(sock, [(socket.IPPROTO_TCP, _TCP_RTO_MAX_MS, 1000 * min(interval, 120))])
 
 
 def probing(keepalive: float) -> tuple[int, int]:
-    """Seconds of silence before the first probe, and between two; the kernel has whole ones only."""
+    """Seconds of silence before the first probe, and between two probes; the kernel takes whole seconds only."""
     return _whole(keepalive), _whole(keepalive / 3)
 
 
@@ -160,5 +160,5 @@ def _setOptions(sock: socket.SocketType, options: Iterable[tuple[int, int, int]]
 
 
 def _whole(seconds: float) -> int:
-    """In the bounds that tcp(7) has for these options."""
+    """Rounded, in the bounds that tcp(7) has for these options."""
     return round(min(max(seconds, 1), 32767))

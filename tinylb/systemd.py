@@ -21,18 +21,18 @@ from tinylb.service import LoadBalancerService
 from tinylb.wording import counted, wordingOf
 
 LEAST_BETWEEN_STATUS = 1.0
-"""Seconds between two C{STATUS=} at least, however often the set changes."""
+"""The least seconds between two C{STATUS=}, however often the set changes."""
 
 MOST_BETWEEN_STATUS = 15.0
-"""Seconds after which open connections, of which nobody tells us, are counted anew."""
+"""Seconds after which open connections, of which no event is told here, are counted anew."""
 
 RETRY = 1.0
-"""Seconds after which what could not be said is said again."""
+"""Seconds after which what could not be sent is sent again."""
 
 
 class NotifySocket:
     """
-    Where systemd listens. Telling it something does not block, and does not fail.
+    The socket where systemd listens. Sending to it does not block, and raises nothing.
 
     @param name: what C{NOTIFY_SOCKET} says: a path, or C{@} and a name in the abstract namespace.
     """
@@ -48,7 +48,7 @@ class NotifySocket:
         """
         try:
             if self._socket is None:
-                # It is kept: a watchdog that is not fed for want of a descriptor would end the process.
+                # The socket is kept: a watchdog that is not fed, for want of a descriptor, would end the process.
                 self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
                 self._socket.setblocking(False)
             self._socket.sendto(message.encode(), self._address)
@@ -68,7 +68,7 @@ class Watchdog:
     """
     What systemd expects of a service with C{WatchdogSec=}; see sd_watchdog_enabled(3).
 
-    @ivar seconds: a process that it has not heard of for so long is ended.
+    @ivar seconds: systemd ends a process that it has not heard from for so long.
     @ivar pid: which process that is; L{None} for any.
     """
 
@@ -77,19 +77,19 @@ class Watchdog:
 
     @property
     def isOurs(self) -> bool:
-        """Whether this process is the one that is expected to speak."""
+        """Whether systemd expects to hear from this process."""
         return self.pid in (None, str(os.getpid()))
 
 
 @implementer(ISelectiveObserver)
 class SystemdNotifier(Service):
     """
-    Says C{READY=1} once the balancer listens, C{STATUS=} when the set or its health changes, C{WATCHDOG=1} from the
-    reactor's own turning, and C{STOPPING=1}. What systemd cannot be told now is told a second later.
+    Sends C{READY=1} once the balancer listens, C{STATUS=} when the set or its health changes, C{WATCHDOG=1} while the
+    reactor turns, and C{STOPPING=1}. What cannot be sent now is sent a second later.
 
     @param balancer: started before this, and stopped before this, so that the watchdog is fed while connections finish.
-    @param channel: leads to systemd.
-    @param watchdog: L{None} where nobody watches.
+    @param channel: the socket of systemd.
+    @param watchdog: L{None} if there is none.
     """
 
     _log = Logger()
@@ -116,7 +116,7 @@ class SystemdNotifier(Service):
         self._trigger: object = None
 
     def startService(self) -> None:
-        """Begin. That the balancer listens is told as soon as it does."""
+        """Begin. C{READY=1} is sent as soon as the balancer listens."""
         Service.startService(self)
         if self._watchdog is not None and self._watchdog.isOurs:
             self._feeds = True
@@ -129,7 +129,7 @@ class SystemdNotifier(Service):
         self._listening.addCallbacks(self._ready, lambda _: None)
 
     def stopService(self) -> None:
-        """Say nothing more."""
+        """Send nothing more."""
         if not self.running:
             return
         Service.stopService(self)
@@ -202,7 +202,7 @@ def notifier(
     reactor: IReactorCore, balancer: LoadBalancerService, environ: MutableMapping[str, str] = os.environ
 ) -> SystemdNotifier | None:
     """
-    The one for this process, as its environment says. What that says is taken out of it: it is not meant for children.
+    The notifier for this process, by its environment. The variables are removed, as they are not meant for children.
 
     @return: L{None} where systemd does not want to hear anything.
     """
@@ -225,5 +225,5 @@ def ofSet(balancer: LoadBalancer) -> str:
 
 
 def ofStop(balancer: LoadBalancer) -> str:
-    """The same while it stops."""
+    """The same while the balancer stops."""
     return f"stopping; {counted(balancer.connections, 'connection')} open"

@@ -102,12 +102,12 @@ class Options(TwistedOptions):
             raise wrongUsage(f"{error}; '{self.command} --help' lists the options") from None
 
     def parseArgs(self, *arguments: str) -> None:
-        """There are none."""
+        """There are no arguments beside the options."""
         if arguments:
             raise wrongUsage(f"{arguments[0]!r} is not an option; '{self.command} --help' lists them")
 
     def postOptions(self) -> None:
-        """Replace texts by what they mean."""
+        """Check the values of the options, and parse them in place."""
         for name in ("dial-timeout", "attempt-delay"):
             self[name] = seconds(name, self[name], least=0.001)
         for name in ("half-close-timeout", "idle-timeout", "keepalive", "drain"):
@@ -123,10 +123,10 @@ class Options(TwistedOptions):
 
 
 def makeService(options: Options) -> IService:
-    """The program as a service, of the parsed options. It ends with one line if it cannot start."""
+    """The program as a service, from the parsed options. It ends with one line if it cannot start."""
     from twisted.internet import reactor
 
-    Factory.noisy = False  # those around ours, such as the one behind haproxy: endpoints
+    Factory.noisy = False  # of the factories around ours, such as the one behind haproxy: endpoints
     descriptors = raiseDescriptorLimit()
     statusConnections = attachments.statusConnections(options, descriptors)
     most = clientsFor(descriptors, others=statusConnections)

@@ -1,4 +1,4 @@
-"""Whether there is somebody at a terminal that is ours."""
+"""Whether the process still has its terminal."""
 
 from __future__ import annotations
 

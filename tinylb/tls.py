@@ -1,4 +1,4 @@
-"""Who a client of TLS believes, and who it is itself."""
+"""TLS for clients: which certificates are trusted, and which one is our own."""
 
 from __future__ import annotations
 
@@ -37,16 +37,16 @@ _BEGIN, _END = b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----"
 
 class ClientTLS:
     """
-    Reads its files when it is made, and again when one of them has changed, as certificates are renewed. If they are
-    bad then, those that were good stay in use, and that is said once.
+    What TLS needs for connections to a host. The files are read at once, and again when one of them has changed, as
+    certificates are renewed. If they are bad then, what was read before stays in use, and that is logged once.
 
-    @param ca: one or more certificates to believe; L{None} for the system's. A L{str} is the path of a file, here and
+    @param ca: one or more certificates to trust; L{None} for the system's. A L{str} is the path of a file, here and
         below.
-    @param cert: our own certificate, followed by those that vouch for it, if any.
+    @param cert: our own certificate, followed by its chain, if any.
     @param key: its key; L{None} if it stands in C{cert} as well.
     @param serverName: what certificates have to name, and servers are told, instead of their host.
-    @param isVerifying: whether certificates are looked at at all.
-    @raise BadPEM: when they are bad from the beginning.
+    @param isVerifying: whether certificates are verified.
+    @raise BadPEM: when the files are bad from the beginning.
     """
 
     _log = Logger()
@@ -77,8 +77,8 @@ class ClientTLS:
 
     def __call__(self, host: str) -> IOpenSSLClientConnectionCreator:
         """
-        For connections to a host, by name or address, which its certificate has to name. It is another object when a
-        file has changed.
+        What connections to a host need; its certificate has to name C{host}, a name or an address. The object is
+        another one when a file has changed.
         """
         self._refresh()
         creator = self._creators.get(host)
@@ -121,7 +121,7 @@ class _Credentials(NamedTuple):
 
 @implementer(IOpenSSLClientConnectionCreator)
 class _Naming:
-    """Twisted's own takes a certificate that names nobody for a good one, and logs a traceback each time."""
+    """In place of Twisted's own, which accepts a certificate that names no host, and logs a traceback each time."""
 
     def __init__(self, name: str, credentials: _Credentials, isVerifying: bool) -> None:
         trust, own, chain = credentials
@@ -137,7 +137,7 @@ class _Naming:
         if not self._isVerifying:
             connection.set_verify(VERIFY_NONE, lambda *_: True)
             return connection
-        protocol = ref(tlsProtocol)  # it refers to the connection, which keeps the callback
+        protocol = ref(tlsProtocol)  # weak, as the protocol refers to the connection, which keeps the callback
 
         def verify(_: Connection, certificate: X509, error: int, depth: int, isGood: int) -> bool:
             distrusted = None if isGood else Distrusted.byCode(error, depth)
@@ -158,7 +158,7 @@ class _Naming:
             return Distrusted(f"the certificate is not for {self._name}")
         except CertificateError:
             return Distrusted("the certificate names no host")
-        except Exception as error:  # whatever a certificate that is made to confuse does to its parser
+        except Exception as error:  # a malicious certificate may make its parser raise anything
             return Distrusted(f"the certificate cannot be read ({_reason(error)})")
         return None
 
@@ -179,7 +179,7 @@ def _certificates(pem: PEM) -> list[Certificate]:
 
 
 def _own(cert: PEM, key: PEM) -> tuple[PrivateCertificate, list[X509]]:
-    """Our certificate with its key, and those that vouch for it."""
+    """Our certificate with its key, and its chain."""
     certificate, *chain = _certificates(cert)
     pair = _pair(cert, key)
     if not pair.matches(certificate.getPublicKey()):
@@ -188,7 +188,7 @@ def _own(cert: PEM, key: PEM) -> tuple[PrivateCertificate, list[X509]]:
     vouching = [each.original for each in chain]
     try:
         CertificateOptions(pair.original, own.original, extraCertChain=vouching).getContext()
-    except Exception as error:  # a key that is too short, for one; connecting would be late to find out
+    except Exception as error:  # a key that is too short, for one; better found now than when connecting
         raise BadPEM(cert, f"cannot be used ({_reason(error)}); another certificate is expected") from None
     return own, vouching
 
@@ -198,11 +198,11 @@ def _pair(cert: PEM, key: PEM) -> KeyPair:
     if b"PRIVATE KEY" not in content:
         kind = MissingKey if key == cert else BadPEM
         raise kind(key, "has no key; PEM is expected")
-    if b"ENCRYPTED" in content:  # OpenSSL would ask whoever sits at the terminal
+    if b"ENCRYPTED" in content:  # OpenSSL would ask for the passphrase at the terminal
         raise BadPEM(key, "is encrypted; a key without a passphrase is expected")
     try:
         return KeyPair.load(content, FILETYPE_PEM)
-    except Exception as error:  # OpenSSL's own, and whatever else its binding makes of it
+    except Exception as error:  # OpenSSL's own, and whatever else its Python binding raises
         raise BadPEM(key, f"not a key ({_reason(error)}); PEM is expected") from None
 
 

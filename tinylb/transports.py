@@ -1,4 +1,4 @@
-"""Transports that hold a socket for who moves bytes without one, and how a socket leaves a transport of Twisted's."""
+"""A transport that only holds a socket, for the kernel engine; and taking the socket out of Twisted's transports."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class ISocketFactory(IProtocolFactory):
     takesSockets: bool = Attribute("""Whether a L{SocketTransport} will do for the next one.""")
 
 
-# A socket without a transport, and what it has become ready for, as of epoll(7), that will not be news again.
+# A socket without a transport, and the events of epoll(7) that it has had already, which will not be told again.
 Taken = tuple[socket.SocketType, int]
 
 
@@ -34,7 +34,7 @@ class SocketTransport:
     Holds a connected socket until somebody takes it over. It neither reads nor writes, and tells its protocol only
     when the connection is lost.
 
-    @param news: what the socket has become ready for already, as of epoll(7).
+    @param news: the events of epoll(7) that the socket has had already.
     @ivar poller: where the socket is registered, for L{EVERYTHING}.
     """
 
@@ -55,7 +55,7 @@ class SocketTransport:
         self.poller = poller
 
     def getHandle(self) -> socket.SocketType | None:
-        """The socket; L{None} when it is somebody else's, or closed."""
+        """The socket; L{None} once it is taken, or closed."""
         return self._socket
 
     def getPeer(self) -> IAddress:
@@ -90,13 +90,13 @@ class SocketTransport:
         self.abortConnection()
 
     def take(self) -> Taken:
-        """The socket is the caller's from now on, and is registered still."""
+        """Hand the socket over to the caller. It stays registered in the poller."""
         sock, self._socket = self._socket, None
         assert sock is not None, "the socket is somebody else's"
         return sock, self._news
 
     def complete(self, reactor: Any) -> tcp.Server:
-        """A transport of Twisted's for the socket, in the place of this one."""
+        """Hand the socket over to a complete transport of Twisted's."""
         sock, _ = self.take()
         self.poller.forget(sock.fileno())
         return completeTransport(sock, self._protocol, self._peer, reactor)
@@ -104,7 +104,7 @@ class SocketTransport:
     def _close(self, reason: Exception) -> None:
         sock, _ = self.take()
         protocol = self._protocol
-        del self._protocol  # which refers to this
+        del self._protocol  # breaks the reference cycle
         self.poller.closing(sock.fileno())
         if isinstance(reason, ConnectionAborted):
             closeWithReset(sock)
@@ -118,17 +118,17 @@ class SocketTransport:
 
 
 def completeTransport(sock: socket.SocketType, protocol: IProtocol, peer: IAddress, reactor: Any) -> tcp.Server:
-    """A transport of Twisted's for a connected socket. It reads already."""
+    """A transport of Twisted's for a connected socket. It is reading already."""
     kind: Any = unix.Server if sock.family == socket.AF_UNIX else tcp.Server
     transport: tcp.Server = kind(sock, protocol, nameOf(peer), None, 0, reactor)
-    transport.repstr = f"<{type(protocol).__name__} at {sock.fileno()}>"  # which Twisted leaves out without a port
+    transport.repstr = f"<{type(protocol).__name__} at {sock.fileno()}>"  # Twisted sets it only with a port
     return transport
 
 
 def canTake(transport: Any) -> bool:
     """
-    Whether a socket is all there is to a transport of Twisted's: with neither TLS nor anything else around it, and with
-    nothing in it that is still to be sent.
+    Whether a transport of Twisted's is nothing but a connected socket: with neither TLS nor anything else around it,
+    and with no data in it that is still to be sent.
     """
     return bool(
         type(transport) in _PLAIN
@@ -142,8 +142,8 @@ def canTake(transport: Any) -> bool:
 
 def take(transport: Any, poller: Poller) -> Taken:
     """
-    Take the socket out of a transport for which L{canTake} holds. The transport is of no use any more: it tells its
-    protocol nothing, not even that it is lost.
+    Take the socket out of a transport for which L{canTake} holds. The transport cannot be used any more: it tells
+    its protocol nothing, not even that it is lost.
 
     @param poller: where the socket is registered, for L{ERRORS}.
     """
@@ -152,7 +152,7 @@ def take(transport: Any, poller: Poller) -> Taken:
     transport.stopWriting()
     transport.connected, transport.disconnected = 0, 1
     untie(transport)
-    # The reactor may be in the midst of telling it of an event, and have another one for it.
+    # The reactor may be telling the transport of an event, and have another one for it.
     transport.doRead = transport.doWrite = _nothing
     del transport.socket, transport.fileno, transport.protocol
     poller.change(sock.fileno(), EVERYTHING)
@@ -160,11 +160,11 @@ def take(transport: Any, poller: Poller) -> Taken:
 
 
 def _nothing() -> None:
-    """For the reactor: all is well."""
+    """Stands in for a transport's C{doRead} and C{doWrite}: tells the reactor that all is well."""
 
 
 def abandon(protocol: IProtocol | None) -> None:
-    """Reset a connection that nobody wants any more; it has not carried a byte. Some transports can only be closed."""
+    """Reset a connection that is not wanted any more. A transport that cannot be reset is closed."""
     transport = getattr(protocol, "transport", None)
     if transport is not None:
         getattr(transport, "abortConnection", transport.loseConnection)()

@@ -1,4 +1,4 @@
-"""Wrong usage, and the values of options."""
+"""Parses the values of options, and reports wrong usage."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tinylb.wording import spelledOut
 
 def wrongUsage(line: str) -> SystemExit:
     """
-    Raised, it ends the program with C{line} on standard error and status 1. Twisted's own
+    An exception that ends the program with C{line} on standard error and status 1. Twisted's own
     C{UsageError} would print the whole help, and C{twist} would exit with 64.
     """
     return SystemExit(f"tinylb: {spelledOut(line)}")
@@ -35,5 +35,5 @@ def count(name: str, text: str, example: int = 1000) -> int:
 
 
 def oneLine(error: Exception) -> str:
-    """What went wrong, in a line."""
+    """An error in one line."""
     return " ".join(f"{type(error).__name__}: {error}".split())

@@ -36,7 +36,7 @@ class Value(Generic[T]):
     Holds the current value and tells its watchers of every L{set}.
 
     @param initial: the first value; without it a watcher's first L{Watcher.get} waits.
-    @param onWatched: called when the first watcher arrives, and again after a time without any.
+    @param onWatched: called when the first watcher arrives, and again when one arrives after a time without any.
     @param onUnwatched: called when the last watcher has been closed.
     """
 
@@ -61,7 +61,7 @@ class Value(Generic[T]):
             watcher._wake()
 
     def fail(self, error: Exception) -> None:
-        """Tell whoever waits now that something went wrong. The current value stays; they may ask again."""
+        """Fail every pending L{Watcher.get}. The current value stays, and the watchers may ask again."""
         for watcher in tuple(self._watchers):
             watcher._fail(error)
 

@@ -1,4 +1,4 @@
-"""Words and moments as people read them, in log lines and answers."""
+"""Formats words and times for people, in log lines and answers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import datetime, timezone
 
 
 def counted(count: int, what: str) -> str:
-    """How many, in words that fit one as well as many."""
+    """A number with its noun, in the singular or the plural."""
     return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
@@ -16,18 +16,18 @@ def named(id: str, target: str) -> str:
 
 
 def printable(text: object, most: int = 200) -> str:
-    """What somebody else has said, for a log line: one line of text, and not too much of it."""
+    """Text from elsewhere for a log line: one printable line, of not too many characters."""
     line = " ".join(str(text).split())[:most]
     return "".join(each if each.isprintable() else "?" for each in line)
 
 
 def spelledOut(line: str) -> str:
-    """A line in which what is not printable stands as Python writes it, so that it steers no terminal."""
+    """A line with unprintable characters escaped as Python does, so that it cannot control a terminal."""
     return "".join(each if each.isprintable() else repr(each)[1:-1] for each in line)
 
 
 def wordingOf(error: OSError) -> str:
-    """What is wrong, in the system's words, as they stand within a line."""
+    """An error in the system's words, in lower case, as they stand within a line."""
     return (error.strerror or str(error)).lower()
 
 

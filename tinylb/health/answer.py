@@ -10,7 +10,7 @@ class Outcome(Enum):
     """What a check has found. C{UNKNOWN} says nothing about the target: the trouble is on this machine."""
 
     YES = "yes"
-    NO = "no"  # it answers, and says that it does not serve, or in a way that nobody understands
+    NO = "no"  # it answers that it does not serve, or something that cannot be understood
     SILENCE = "silence"  # it accepts the connection and says nothing
     UNREACHABLE = "unreachable"
     UNKNOWN = "unknown"
@@ -18,7 +18,7 @@ class Outcome(Enum):
 
 class Answer(NamedTuple):
     """
-    An outcome.
+    An outcome with its cause.
 
     @ivar why: what was heard, in words such as C{"HTTP 500"}.
     """

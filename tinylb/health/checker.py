@@ -21,15 +21,15 @@ from tinylb.reach import Reach
 LONGEST_WHY = 100
 """Characters of evidence; more is cut off."""
 
-# A resolver that fails says nothing about those whose names it does not find; and who resets a connection has accepted
-# it before.
+# Failures that do not mean that the target cannot be reached: a resolver that fails says nothing about the target, and
+# a peer that resets a connection has accepted it before.
 _REACHED = (DialFailure.NAME, DialFailure.RESET)
 
-# What speaks for a verdict; an outcome that speaks against it, and does not change it yet, gives no reason for it.
+# The outcomes that speak for a verdict. One that speaks against it and does not change it yet is not told as its cause.
 _EVIDENCE = {
     Verdict.READY: (Outcome.YES,),
     Verdict.NOT_READY: (Outcome.NO, Outcome.SILENCE, Outcome.UNREACHABLE),
-    Verdict.DEAD: tuple(Outcome),  # one that answers is not to lose its connections, though it is not trusted yet
+    Verdict.DEAD: tuple(Outcome),  # a target that answers keeps its connections, though it is not trusted yet
 }
 
 
@@ -40,10 +40,10 @@ class CheckRules:
 
     @ivar clock: monotonic.
     @ivar random: gives numbers in [0, 1), for jitter.
-    @ivar interval: seconds from one check's start to the next one's; a fifth more or less.
+    @ivar interval: seconds from one check's start to the next one's, give or take a fifth.
     @ivar timeout: seconds for one check.
-    @ivar rise: good outcomes in a row that it takes; C{fall}: bad ones.
-    @ivar backend: who is at a target now, by which it is reached.
+    @ivar rise: good outcomes in a row that make a target ready; C{fall}: bad ones that make it not ready, or dead.
+    @ivar backend: gives the backend that is at a target now, by which the target is reached.
     @ivar tell: is told of each outcome that speaks for the present verdict.
     @ivar answered: is told of each target that gave a good answer.
     """
@@ -62,10 +62,10 @@ class CheckRules:
 
 class Checker:
     """
-    One check at a time; the next begins when the interval is over, and this one has ended.
+    Runs one check at a time; the next begins when the interval is over, and this one has ended.
 
-    @ivar unheard: of the last checks in a row in which nothing was heard, when each began; as many as condemn a target,
-        and two at least: between two of them others have been heard, if they can be.
+    @ivar unheard: when each of the latest checks in a row without an answer began; as many as condemn a target,
+        and at least two: between two checks the other targets have been heard, if they can be.
     """
 
     def __init__(self, rules: CheckRules, target: str) -> None:
@@ -82,7 +82,7 @@ class Checker:
         self._isStopped = False
 
     def start(self) -> None:
-        """Check, now and then."""
+        """Check now, and from then on again and again."""
         self._next = None
         rules = self._rules
         started = rules.clock.seconds()
@@ -102,7 +102,7 @@ class Checker:
         self._reach.close()
 
     def wasGoodAt(self, time: float) -> bool:
-        """Whether it gave good answers before that and ever since, and there was one since."""
+        """Whether it has given only good answers since before that time, one of them after it."""
         return self._goodFrom is not None and self._goodFrom <= time <= self._goodUntil
 
     def _expired(self) -> None:
@@ -110,7 +110,7 @@ class Checker:
         self._running.cancel()
 
     def _failed(self, failure: Failure) -> Answer:
-        """No answer, for which there may be reasons; L{FairTimeout} has cancelled it if it took too long."""
+        """There was no answer: find out why. L{FairTimeout} has cancelled the check if it took too long."""
         timedOut = not self._timeout.isRunning
         reach = self._reach
         reach.close()
@@ -121,7 +121,7 @@ class Checker:
             if reach.isTried:
                 return Answer(Outcome.UNREACHABLE, f"no connection {within}")
             return Answer(Outcome.NO, f"not looked up {within}")
-        if reach.failure is None:  # it did not come to that, or there was a connection
+        if reach.failure is None:  # it failed before it tried to connect, or after it had connected
             return Answer(Outcome.NO, explain(failure)[1])
         kind, why = explain(reach.failure)
         if kind is DialFailure.LOCAL:
@@ -165,5 +165,5 @@ class Checker:
 
 
 def _printable(why: str) -> str:
-    """What others say goes into lines of the log."""
+    """What peers say goes into log lines: make it short and printable."""
     return "".join(each if each.isprintable() else "?" for each in why[:LONGEST_WHY])

@@ -16,12 +16,12 @@ from tinylb.findings import Finding
 from tinylb.health.checker import Checker, CheckRules
 from tinylb.interfaces import IBackend, IHealthCheck, IObserver, ISelectiveObserver
 
-# So many targets are begun with in one turn of the reactor; clients come between.
+# Targets whose checks begin in one turn of the reactor; clients are served between the turns.
 AT_ONCE = 20
 
 
 class Checked(Protocol):
-    """Has backends that can be checked: a balancer, or a balanced endpoint."""
+    """Something whose backends can be checked: a balancer, or a balanced endpoint."""
 
     clock: IReactorTime
 
@@ -43,17 +43,17 @@ class Checked(Protocol):
 @implementer(ISelectiveObserver)
 class HealthChecks(Service):
     """
-    Checks each target of the current set: at once when it comes, then again and again, each by itself. What was found
-    stays with the balancer when the service stops, until the target leaves the set.
+    Checks each target of the current set: at once when it joins the set, then again and again, each on its own. When
+    the service stops, the balancer keeps what was found until the target leaves the set.
 
     @param balancer: a L{LoadBalancer <tinylb.LoadBalancer>}, or a L{BalancedEndpoint <tinylb.BalancedEndpoint>}; of
-        the latter's backends those are checked that it followed last, also while it is idle.
+        an endpoint the backends that it followed last are checked, even while it is idle.
     @param check: an L{IHealthCheck}, such as L{TCPCheck <tinylb.health.tcp.TCPCheck>}.
-    @param interval: seconds from one check of a target to the next; a fifth more or less.
+    @param interval: seconds from one check of a target to the next, give or take a fifth.
     @param timeout: seconds that a check may take.
     @param rise: how many good answers in a row make a target ready again.
     @param fall: how many bad ones in a row make it not ready, or dead; see L{Judge <tinylb.health.judge.Judge>}.
-    @param name: tells apart the services that check one balancer: what they find stands side by side.
+    @param name: tells apart the services that check one balancer, which keeps the findings of each.
     @param random: gives numbers in [0, 1), for jitter.
     """
 
@@ -80,13 +80,13 @@ class HealthChecks(Service):
         )
 
     def startService(self) -> None:
-        """Check whoever is in the set, and whoever joins it."""
+        """Check every target in the set, and each that joins it."""
         Service.startService(self)
         self._balancer.observers.append(self)
         self._follow()
 
     def stopService(self) -> None:
-        """Check no more. What is under way is given up."""
+        """Check no more. Checks that are under way are given up."""
         if not self.running:
             return
         Service.stopService(self)
@@ -109,7 +109,7 @@ class HealthChecks(Service):
             self._checkers.pop(target).stop()
         new = sorted(targets - self._checkers.keys())
         for target in new[:AT_ONCE]:
-            # An answer that comes at once may have changed the set, or stopped all this.
+            # A check that is answered at once may have changed the set, or stopped this service.
             if self.running and target in self._balancer.backends.targets and target not in self._checkers:
                 checker = self._checkers[target] = Checker(self._rules, target)
                 checker.start()
@@ -121,7 +121,7 @@ class HealthChecks(Service):
         self._follow()
 
     def _backendAt(self, target: str) -> IBackend:
-        """Whoever has it now: the objects of a set may be others though nothing about them has changed."""
+        """The backend that has it now: a new set may have new objects though nothing about them has changed."""
         backends = self._balancer.backends
         return next(backends[member.id] for member in backends.members if member.target == target)
 
@@ -131,8 +131,8 @@ class HealthChecks(Service):
 
     def _othersAnswer(self, checker: Checker) -> bool:
         """
-        Whether anybody gave good answers all the while that nothing was heard of this one. Else it may be this machine
-        that reached nobody.
+        Whether another target gave good answers all the while that nothing was heard of this one. If none did, it may
+        be that this machine reaches nobody.
         """
         since = checker.unheard
         return bool(since) and any(other.wasGoodAt(since[0]) for other in self._checkers.values())

@@ -1,4 +1,4 @@
-"""The check that asks over HTTP, in the clear or in TLS."""
+"""The check that asks over HTTP, in the clear or over TLS."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from tinylb.health.answer import Answer, Outcome
 from tinylb.interfaces import IHealthCheck
 from tinylb.transports import abandon
 
-# It knows us, or it would not ask for a password: https://www.rfc-editor.org/rfc/rfc9110#section-15.5.2
+# A server that asks for credentials, or refuses ours, is alive: https://www.rfc-editor.org/rfc/rfc9110#section-15.5.2
 _ALIVE = frozenset((401, 403))
-# A status line, after interim answers (RFC 9110, section 15.2), of which 101 is none.
+# A status line, after any interim responses (RFC 9110, section 15.2); 101 is not one of these.
 _INTERIM = rb"HTTP/1\.[01] 1(?!01)\d\d[^\n]*\n(?:[^\r\n]+\r?\n)*\r?\n"
 _STATUS = re.compile(rb"(?:%b)*HTTP/1\.[01] (101|[2-5]\d\d)[ \r\n]" % _INTERIM)
 _BEGINNING = b"HTTP/1."
-# So much may come before it.
+# Bytes within which the status line has to come.
 _MOST = 1 << 13
 
 
 @implementer(IHealthCheck)
 class HTTPCheck:
     """
-    Gets a path. Statuses below 400 are good answers, and so are 401 and 403; any other is a bad one, and so is whatever
-    is not HTTP/1.
+    Gets a path. Statuses below 400 are good answers, and so are 401 and 403. Any other status is a bad answer, and so
+    is anything that is not HTTP/1.
 
     @param path: begins with a slash.
     @param tls: gives what TLS needs for a host, as L{ClientTLS <tinylb.tls.ClientTLS>} does; L{None} for HTTP in
@@ -55,7 +55,7 @@ class HTTPCheck:
 
 
 class _Question(Protocol):
-    """Asks, and hears no more than the status: whatever else a server has to say, it may be without an end."""
+    """Sends the request, and reads no further than the status: a response may have no end."""
 
     def __init__(self, question: bytes) -> None:
         self.answer: Deferred[Answer] = Deferred(lambda _: abandon(self))
@@ -110,7 +110,7 @@ def _answerOf(question: object) -> Deferred[Answer]:
 
 
 def _hostOf(target: str) -> tuple[str, str]:
-    """The host that a certificate has to name, and host and port as in a URI. A UNIX socket is this host's."""
+    """The host that a certificate has to name, and host and port as in a URI; C{localhost} for a UNIX socket."""
     try:
         return HostPort.parse(target).host, target
     except InvalidAddress:

@@ -1,4 +1,4 @@
-"""From outcomes to a verdict: how many in a row it takes to change one's mind."""
+"""Turns outcomes into a verdict: how many in a row it takes to change the verdict."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ class Judge:
     """
     Judges one target by its outcomes, in order.
 
-    Ready: as many good ones in a row as C{rise}. Not ready: as many bad ones as C{fall}, of any kind. Dead: as many as
-    C{fall} in which it could not even be reached, or three times as many in which nothing was heard of it. The dead are
-    back among the living, though not ready yet, when they have answered C{rise} times, whatever they say.
+    The target is ready after C{rise} good outcomes in a row, and not ready after C{fall} bad ones of any kind. It is
+    dead after C{fall} in which it could not even be reached, or three times as many in which nothing was heard of it. A
+    dead target is no longer dead, though it may not be ready yet, when it has answered C{rise} times in a row, whatever
+    the answers are.
 
-    With the first outcome there is no mind to change: it counts at once, unless it would be death.
+    The first outcome alone decides between ready and not ready; C{dead} takes as many as ever.
 
     @ivar verdict: L{None} before the first outcome.
     """
@@ -29,7 +30,7 @@ class Judge:
         self._inARow = dict.fromkeys(("good", "bad", "answered", "unheard", "unreached"), 0)
 
     def hear(self, outcome: Outcome) -> Verdict:
-        """The next outcome, which is known. The verdict after it."""
+        """Take the next outcome, which is not C{UNKNOWN}, and return the verdict after it."""
         self._count(outcome)
         self.verdict = self._judge()
         return self.verdict

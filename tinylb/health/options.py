@@ -27,14 +27,14 @@ PARAMETERS = [
 ]
 _DEFAULTS = {"check-interval": "2", "check-timeout": "1", "rise": "2", "fall": "3", "on-down": "abort"}
 
-# Two slashes begin a URL, whose host would be asked of every backend.
+# Two slashes would begin a URL with a host, and every backend would be asked for that host.
 _KIND = re.compile(r"tcp|(https?):(/(?!/)[!-~]*)")
 _FILES = ("check-ca", "check-cert", "check-key")
 
 
 def checkOptions(options: MutableMapping[str, Any]) -> list[str]:
     """
-    Replace texts by what they mean; wrong usage ends the program.
+    Parse the values of the options, in place; wrong usage ends the program.
 
     @return: the options that were given and have no effect, as nothing is checked.
     """
@@ -64,7 +64,7 @@ def checkOptions(options: MutableMapping[str, Any]) -> list[str]:
 
 
 def healthChecks(options: MutableMapping[str, Any], balancer: LoadBalancer) -> HealthChecks | None:
-    """What was asked for; L{None} where nothing was."""
+    """The checks that were asked for; L{None} if none were."""
     if options["check"] is None:
         return None
     return HealthChecks(
@@ -90,7 +90,7 @@ def _check(options: MutableMapping[str, Any]) -> IHealthCheck:
     ca, cert, key = (_file(name, options[name]) for name in _FILES)
     serverName, isVerifying = None, True
     if ca is None and options["kubernetes"] is not None:
-        # The servers of a cluster have certificates of its own authority, which the system does not know.
+        # The servers of a cluster have certificates from the cluster's own authority, which the system does not know.
         from tinylb.providers.kubernetes.authority import clusterOf
 
         cluster = clusterOf(options["kubernetes"])

@@ -1,4 +1,4 @@
-"""The plainest check: does it accept connections?"""
+"""The simplest check: does the target accept connections?"""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tinylb.interfaces import IHealthCheck
 
 
 class _Visit(Protocol):
-    """Comes, and goes."""
+    """Connects, and closes at once."""
 
     def connectionMade(self) -> None:
         assert self.transport is not None

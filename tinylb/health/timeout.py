@@ -9,14 +9,14 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from tinylb.clock import LATE
 
 PARTS = 5
-# So many parts are the most, late or not: a process may be busy for ever.
+# The most parts, late or not: a process may be busy for ever.
 MOST_PARTS = 25
 
 
 class FairTimeout:
     """
-    The time passes in parts, and one that ends late does not count: this process was busy or stopped, and may not have
-    heard an answer that is there.
+    The time passes in parts, and a part that ends late does not count: this process was busy or stopped, and may not
+    have read an answer that has come.
 
     @param clock: monotonic.
     @param expire: is called when the time is over.
@@ -35,7 +35,7 @@ class FairTimeout:
         self._wait()
 
     def cancel(self) -> None:
-        """It is not needed any more; may be called when it has expired."""
+        """Stop the timeout; may be called after it has expired."""
         if self._call.active():
             self._call.cancel()
 

@@ -1,1 +1,1 @@
-"""The PROXY protocol: for whom a connection is, told to backends that want to hear it, and heard of proxies."""
+"""The PROXY protocol, which says whom a connection is for: written to backends that want it, read from proxies."""

@@ -1,4 +1,4 @@
-"""The listeners whose clients have to introduce themselves."""
+"""Finds the listeners whose clients have to begin with a header of the PROXY protocol."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from twisted.internet.interfaces import IStreamServerEndpoint
 
 def unwrapped(endpoint: IStreamServerEndpoint) -> tuple[IStreamServerEndpoint, bool]:
     """
-    Twisted's C{haproxy:} endpoint stands between a socket and us: it takes us for connected before the header has come,
-    resets nobody who sends it in pieces or never, and knows no half-close. What it wraps is listened on in its place,
-    and the header is read here.
+    Twisted's C{haproxy:} endpoint stands between a socket and us: it connects our protocol before the header has come,
+    does not reset a client that sends the header in pieces or never, and does not support half-close. So we listen on
+    the endpoint that it wraps, and read the header here.
 
     @return: what to listen on, and whether clients begin with a header.
     """

@@ -1,4 +1,4 @@
-"""Our own connections to backends that want to hear who connects, before anything else."""
+"""Begins a connection with a header of the PROXY protocol that says that the connection is our own."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from tinylb.proxyprotocol.header import ownHeader
 
 def greet(protocol: IProtocol, version: str) -> None:
     """
-    Let the connection that a protocol is about to get begin with a header of the PROXY protocol.
+    Make the connection that a protocol is about to get begin with a header of the PROXY protocol.
 
     @param version: of L{VERSIONS <tinylb.proxyprotocol.header.VERSIONS>}.
     """
 
     def makeConnection(transport: ITransport) -> None:
-        del protocol.makeConnection  # what is left is the protocol's own
+        del protocol.makeConnection  # uncovers the protocol's own method
         transport.write(ownHeader(version, transport.getHost(), transport.getPeer()))
         protocol.makeConnection(transport)
 

@@ -1,6 +1,6 @@
 """
-The header by which a proxy says for whom it connects, written and read: the PROXY protocol, versions 1 and 2, as
-https://www.haproxy.org/download/2.9/doc/proxy-protocol.txt has it.
+Writes and reads the header by which a proxy says whom it connects for: the PROXY protocol, versions 1 and 2, as in
+https://www.haproxy.org/download/2.9/doc/proxy-protocol.txt.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _FIXED = 16  # bytes of a version 2 header before its addresses
 _LOCAL, _PROXY = 0x20, 0x21
 _UNSPECIFIED, _INET, _INET6, _UNIX = 0x00, 0x11, 0x21, 0x31
 _NAME = 108  # bytes of a UNIX socket's address
-_LONGEST_BLOCK = 4096  # bytes of a version 2 header that anybody has a use for; nginx takes as many
+_LONGEST_BLOCK = 4096  # bytes of a version 2 header that are accepted; nginx accepts as many
 _SIZES = {_INET: 12, _INET6: 36, _UNIX: 2 * _NAME}
 
 _WORD = b"PROXY "
@@ -31,11 +31,11 @@ _LINE = re.compile(rb"PROXY TCP([46]) ([0-9A-Fa-f:.]+) ([0-9A-Fa-f:.]+) (0|[1-9]
 _UNKNOWN_LINE = re.compile(rb"PROXY UNKNOWN( .*)?", re.DOTALL)
 
 _MAPPED = bytes(10) + b"\xff\xff"
-"""What IPv4 addresses begin with where they stand for themselves among IPv6 ones: RFC 4291, section 2.5.5.2."""
+"""The beginning of an IPv6 address that stands for an IPv4 address: RFC 4291, section 2.5.5.2."""
 
 
 class InvalidHeader(ValueError):
-    """What a peer says is no such header; the message is one of a few."""
+    """What a peer sends is not a valid header; the message is one of a few."""
 
 
 class Header(NamedTuple):
@@ -53,7 +53,7 @@ class Header(NamedTuple):
 
 
 class _Way(NamedTuple):
-    """From where to where, packed."""
+    """A connection's source and destination, packed."""
 
     family: int
     source: bytes
@@ -65,9 +65,9 @@ def header(version: str, source: IAddress | None, destination: IAddress | None) 
     """
     The header for a connection that is passed on.
 
-    Addresses of two kinds, and of kinds that a version does not know, as 1 does not know UNIX sockets, are not told:
-    C{UNKNOWN} and C{LOCAL} then stand in their place, which every receiver has to accept. A client of IPv4 at a
-    listener of both kinds of IP is one of IPv4.
+    The addresses are left out if they are of different kinds, or of a kind that the version does not support, such as
+    UNIX sockets in version 1: the header then says C{UNKNOWN} or C{LOCAL}, which every receiver has to accept. An IPv4
+    client of a listener for both IPv4 and IPv6 is named by its IPv4 address.
 
     @param version: one of L{VERSIONS}.
     @param source: the client.
@@ -83,7 +83,7 @@ def header(version: str, source: IAddress | None, destination: IAddress | None) 
 
 def ownHeader(version: str, here: IAddress, there: IAddress) -> bytes:
     """
-    The header for a connection on nobody's behalf, such as that of a health check. Version 2 has a word for it; in
+    The header for a connection on our own behalf, such as that of a health check. Version 2 has C{LOCAL} for it; in
     version 1 the connection's own addresses are better than C{UNKNOWN}, which some servers refuse.
     """
     return _line(_wayOf(here, there)) if version == "v1" else header(version, None, None)
@@ -121,7 +121,7 @@ def _wayOf(source: IAddress | None, destination: IAddress | None) -> _Way | None
 
 
 def _packed(address: IPv4Address | IPv6Address) -> bytes:
-    """Without its scope, which means nothing elsewhere."""
+    """Without the scope, which means nothing on another machine."""
     host = address.host.partition("%")[0]
     return socket.inet_pton(socket.AF_INET6 if ":" in host else socket.AF_INET, host)
 
@@ -139,7 +139,7 @@ def _line(way: _Way | None) -> bytes:
 
 
 def _spelled(packed: bytes) -> str:
-    """The specification wants hexadecimal digits alone, also where others would write the end of IPv6 as IPv4."""
+    """The specification wants hexadecimal digits alone, even where the end of an IPv6 address often looks like IPv4."""
     if len(packed) == 4:
         return socket.inet_ntop(socket.AF_INET, packed)
     text = socket.inet_ntop(socket.AF_INET6, packed)
@@ -169,7 +169,7 @@ def _readLine(beginning: bytes) -> Header | None:
     kind, family = (IPv4Address, socket.AF_INET) if found[1] == b"4" else (IPv6Address, socket.AF_INET6)
     ports = int(found[4]), int(found[5])
     try:
-        # The other way round gives the shortest spelling, as sockets have it.
+        # Packed and unpacked again it has the shortest spelling, as sockets have it.
         hosts = [socket.inet_ntop(family, socket.inet_pton(family, found[which].decode())) for which in (2, 3)]
     except OSError:
         raise _invalid() from None
@@ -179,7 +179,7 @@ def _readLine(beginning: bytes) -> Header | None:
 
 
 def _readBlock(data: bytes | bytearray) -> Header | None:
-    """What cannot be right is so as soon as it is there; values that are valid and no use here mean no addresses."""
+    """Invalid values are rejected as soon as they come; valid ones of no use here give a header without addresses."""
     command, family = data[12:13], data[13:14]
     if command and command[0] not in (_LOCAL, _PROXY):
         raise _invalid()
@@ -211,7 +211,7 @@ def _addresses(family: int, block: bytes) -> tuple[Address, Address]:
 
 
 def _unixAddress(name: bytes) -> UNIXAddress:
-    """A path ends with the first zero; the name of an abstract socket begins with one: unix(7)."""
+    """A path ends with the first zero byte; the name of an abstract socket begins with one: unix(7)."""
     return UNIXAddress((name.rstrip(b"\0") if name.startswith(b"\0") else name.partition(b"\0")[0]) or None)
 
 

@@ -1,4 +1,4 @@
-"""A client that is a proxy, and first has to say for whom it has come."""
+"""A client that is a proxy, and has to say first whom it connects for."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from tinylb.reception import Reception, Waiting
 
 class Introduction(Waiting):
     """
-    Owns a client's end until a header of the PROXY protocol has come, however it is cut; then there is an L{Arrival},
-    of the client that the header names. Whoever says something else, or nothing for too long, is reset.
+    Owns a proxy's end until a header of the PROXY protocol has come, in however many pieces; then an L{Arrival} takes
+    over, for the client that the header names. A peer that sends something else, or nothing for too long, is reset.
 
     @param address: the proxy's.
     """
@@ -26,7 +26,7 @@ class Introduction(Waiting):
         self._deadline: IDelayedCall | None = None
 
     def connected(self, end: End) -> None:
-        """The proxy is here: hear it."""
+        """The proxy is connected: read its header."""
         if self._enter(end):
             rules = self._reception.rules
             self._deadline = rules.clock.callLater(self._reception.patience, self._tooLate)
@@ -34,7 +34,7 @@ class Introduction(Waiting):
             end.resumeProducing()
 
     def received(self, end: End, data: bytes) -> None:
-        """It says something."""
+        """The proxy has sent something: look whether the header is complete."""
         self._heard += data
         try:
             found = read(self._heard)
@@ -45,7 +45,7 @@ class Introduction(Waiting):
             self._introduced(end, found)
 
     def finished(self, end: End) -> None:
-        """It has said all. Nothing at all is what those say who only look whether we are here."""
+        """The peer has finished. A peer that has sent nothing at all only checks whether we are here."""
         if self._heard:
             self._turnAway(CloseReason.DIAL_FAILED, "incomplete PROXY header")
         else:
@@ -63,7 +63,7 @@ class Introduction(Waiting):
         self._turnAway(CloseReason.DIAL_TIMEOUT, f"no PROXY header within {self._reception.patience:g} s")
 
     def _turnAway(self, reason: CloseReason, why: str) -> None:
-        """The specification wants this to be seen by whoever is wrong, and soon."""
+        """Reset the connection: the specification wants the peer that is wrong to notice it, and soon."""
         self._over()
         self._refuse(reason, DialError((why,), 0), isAbrupt=True)
 

@@ -1,1 +1,1 @@
-"""What moves the bytes of a pair."""
+"""Relays: what moves the bytes of a pair."""

@@ -1,4 +1,4 @@
-"""Which engine relays a pair."""
+"""Chooses the engine that relays a pair."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _SOCKET_ENDS = BackendEnds(takesSockets=True)
 
 class Engines:
     """
-    Chooses for each pair: the kernel engine where both ends are plain sockets and the system has what it takes, the
-    stream engine for all else, TLS and test transports among it.
+    Chooses for each pair: the kernel engine where both ends are plain sockets and the system supports it, the stream
+    engine for everything else, including TLS and test transports.
 
-    @param relay: C{"auto"}; or C{"kernel"}, which is the same and insists that the system can do it; or C{"stream"}
-        for the stream engine alone.
-    @raise ValueError: for any other C{relay}, and for C{"kernel"} where it cannot be had.
-    @ivar poller: of the reactor, if it has one.
+    @param relay: C{"auto"}; or C{"kernel"}, which is the same but fails where the system does not support the kernel
+        engine; or C{"stream"} for the stream engine alone.
+    @raise ValueError: for any other C{relay}, and for C{"kernel"} where that engine is not available.
+    @ivar poller: the reactor's, if it has one.
     """
 
     def __init__(self, reactor: IReactorTime, relay: str) -> None:
@@ -47,14 +47,14 @@ class Engines:
 
     def backendEnds(self, client: End) -> BackendEnds:
         """
-        @param client: prepared.
+        @param client: an end that has been prepared.
 
-        @return: the factory of the end that is to be joined to it.
+        @return: the factory of the backend's end that is to be joined to it.
         """
         return _ENDS if self._shop is None or not client.canBeTaken else _SOCKET_ENDS
 
     def open(self, client: End) -> None:
-        """Prepare a client's end, so that it can be read here before it is joined to another."""
+        """Prepare a client's end, so that it can be read from before it is joined to a backend's."""
         if isinstance(client.transport, SocketTransport):
             client.complete(self._reactor)
         else:
@@ -64,7 +64,7 @@ class Engines:
         """
         The relay between two ends that are prepared.
 
-        @param greeting: what the backend hears before anything of the client's.
+        @param greeting: bytes that the backend gets before any of the client's.
         """
         if self._shop is not None and client.canBeTaken and backend.canBeTaken:
             isEarly = greeting or client.count or backend.count
@@ -77,7 +77,7 @@ class Engines:
         return StreamRelay(client, backend, relayed, clock, greeting)
 
     def release(self) -> None:
-        """Give back what nobody uses."""
+        """Close the epoll and the pipes that are not in use."""
         if self._shop is not None:
             self._shop.release()
         elif self.poller is not None:

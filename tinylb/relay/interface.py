@@ -17,8 +17,8 @@ class Side(Enum):
 
 class Relay(Protocol):
     """
-    Moves what one side sends to the other. What a peer sent before its FIN is delivered before the FIN is passed on;
-    what a reset cut short is ended by a reset.
+    Moves what one side sends to the other. What a peer sent before its FIN is delivered before the FIN is passed on; if
+    a reset cuts one side short, the other side is reset, too.
 
     @ivar active: when anything was last received, by the clock.
     @ivar isAborting: whether both connections are being reset, and are gone within a turn.
@@ -36,26 +36,26 @@ class Relay(Protocol):
         """Bytes received from the backend so far."""
 
     def start(self) -> None:
-        """Begin."""
+        """Begin to relay."""
 
     def probe(self, keepalive: float) -> None:
         """Let both connections be probed while they are idle; see L{probe <tinylb.sockets.probe>}."""
 
     def hearing(self, side: Side) -> Hearing | None:
-        """When the peer at one side was last heard, as far as is known; see L{tinylb.hearing}."""
+        """When the peer at one side was last heard from, as far as is known; see L{tinylb.hearing}."""
 
     def abort(self) -> None:
         """End both connections with a reset, whatever is unsent."""
 
 
 class Relayed(Protocol):
-    """What a relay tells of; the pair."""
+    """What a relay tells its news to: the pair."""
 
     def halfClosed(self, by: Side) -> None:
-        """One side has finished, and the other may still talk to it."""
+        """One side has finished, and the other may still send to it."""
 
     def closed(self, by: Side) -> None:
-        """A side has nothing more to say, as the first or as the second."""
+        """A side has nothing more to send, whether the other one has finished or not."""
 
     def cut(self, side: Side) -> None:
         """A side was lost before everything that goes through it was delivered."""

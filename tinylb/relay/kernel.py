@@ -16,14 +16,14 @@ from tinylb.sockets import closeWithReset, probe
 from tinylb.transports import Taken
 
 _close = socket.SocketType.close
-# Looking a member up in its enumeration would be felt here.
+# Bound once: looking a member up in its enumeration is slow enough to matter here.
 _OPEN, _FINISHED, _LOST = EndState.OPEN, EndState.FINISHED, EndState.LOST
 
 
 class KernelRelay:
     """
-    See L{Relay <tinylb.relay.interface.Relay>}. The sockets are the relay's from the beginning; they are being watched
-    by the shop's poller already.
+    See L{Relay <tinylb.relay.interface.Relay>}. The sockets are the relay's from the beginning, and are watched by the
+    shop's poller already.
     """
 
     __slots__ = ("_backend", "_client", "_relayed", "active", "isAborting", "isCareful", "maySplice", "seconds", "shop")
@@ -53,15 +53,15 @@ class KernelRelay:
 
     def load(self, greeting: bytes, fromClient: bytes, fromBackend: bytes) -> None:
         """
-        What is on its way already, before L{start}.
+        Take over the bytes that have been received already, before L{start}.
 
-        @param greeting: for the backend, before what the client has sent; nobody counts it.
+        @param greeting: goes to the backend before what the client has sent, and is not counted.
         """
         self._client.load(greeting + fromClient, len(fromClient))
         self._backend.load(fromBackend, len(fromBackend))
 
     def start(self) -> None:
-        """Begin."""
+        """Begin to relay."""
         if self.isAborting:
             return
         wires = (self._client, self._backend)
@@ -89,7 +89,7 @@ class KernelRelay:
         self._end(closeWithReset)
 
     def finished(self, wire: Wire) -> None:
-        """Pass a FIN on: everything that came before it was taken. It is a sign of life, too."""
+        """Pass a FIN on: everything before it has been passed on. A FIN counts as activity, too."""
         wire.state = _FINISHED
         self.active = self.seconds()
         self._relayed.closed(wire.side)
@@ -105,14 +105,14 @@ class KernelRelay:
             self._relayed.halfClosed(wire.side)
 
     def lost(self, wire: Wire) -> None:
-        """One connection has failed. If there was more to come from it, what the other side got is cut short."""
+        """One connection has failed. Unless its peer had finished, what it sent is cut short: both are reset."""
         self._relayed.cut(wire.side)
         other = wire.other
         if wire.state is _OPEN or other.state is not _OPEN:
             self.abort()
             return
         wire.close(_close)
-        # A close now would reset the other side, if there is input that nobody has read: it is read, and dropped.
+        # Closing the other socket with unread input would send a reset: so the input is read first, and dropped.
         other.ready(UNTIL_EMPTY)
 
     def _end(self, close: Callable[[socket.SocketType], None]) -> None:
@@ -121,5 +121,5 @@ class KernelRelay:
             if wire.state is not _LOST:
                 wire.close(close)
         self._relayed.ended()
-        # Nothing refers to itself any more, so that all of it goes at once.
+        # Breaks the reference cycles, so that everything is freed at once.
         del self._client.other, self._backend.other, self._client.relay, self._backend.relay, self._relayed

@@ -9,10 +9,10 @@ from typing import Protocol
 
 from twisted.logger import Logger
 
-# In pages, each of which may hold less than it could: so it is far more than is ever put in at a time.
+# Bytes. The kernel counts whole pages, each of which may be only partly filled: so the capacity is generous.
 _CAPACITY = 1 << 20
 _SET_SIZE = getattr(fcntl, "F_SETPIPE_SZ", 1031)
-# An unprivileged user's pipes may have 64 MiB in all (pipe-user-pages-soft of pipe(7)); others want some, too.
+# Pipes. An unprivileged user's may have 64 MiB in all (pipe-user-pages-soft of pipe(7)); other programs need some, too.
 _MOST = 48
 _KEPT = 8
 
@@ -20,15 +20,15 @@ _REFUSALS = frozenset((errno.EINVAL, errno.ENOSYS, errno.EPERM))
 
 
 def isRefusal(error: OSError) -> bool:
-    """Whether the system does not splice at all, as some sandboxes do not."""
+    """Whether the error means that the system does not splice at all, as in some sandboxes."""
     return error.errno in _REFUSALS
 
 
 class Holder(Protocol):
-    """Whoever has bytes in a pipe that nobody takes."""
+    """Has bytes in a leased pipe that their receiver does not take."""
 
     def unload(self) -> None:
-        """Keep them in some other way, and give the pipe back."""
+        """Move the bytes elsewhere, and give the pipe back."""
 
 
 class Pipe:
@@ -44,10 +44,10 @@ class Pipe:
         try:
             fcntl.fcntl(self.writer, _SET_SIZE, _CAPACITY)
         except OSError:
-            pass  # the user's pipes have had their share of memory: a small one does, with more calls
+            pass  # the user's share of pipe memory is used up: a small pipe works, too, with more calls
 
     def empty(self) -> bytes:
-        """Take what is in it."""
+        """Read and return what is in it."""
         parts = []
         while self.count:
             parts.append(os.read(self.reader, self.count))
@@ -55,7 +55,7 @@ class Pipe:
         return b"".join(parts)
 
     def close(self) -> None:
-        """Discard what is in it."""
+        """Close the pipe, and discard what is in it."""
         os.close(self.reader)
         os.close(self.writer)
 
@@ -72,7 +72,7 @@ class Pipes:
         self._isAbandoned = False
 
     def lease(self) -> Pipe | None:
-        """An empty pipe; L{None} when there is none to be had."""
+        """An empty pipe; L{None} when none is available."""
         if self._isAbandoned:
             return None
         if self._leased == _MOST and self._stalled:
@@ -90,7 +90,7 @@ class Pipes:
         return pipe
 
     def giveBack(self, pipe: Pipe) -> None:
-        """A leased pipe is of no use any more. What is in it is discarded."""
+        """Return a leased pipe. What is still in it is discarded."""
         self._leased -= 1
         if pipe.count or len(self._free) == _KEPT:
             pipe.close()
@@ -98,20 +98,20 @@ class Pipes:
             self._free.append(pipe)
 
     def abandon(self, error: OSError) -> None:
-        """Lease no more of them: the system does not splice."""
+        """Lease no more pipes: the system does not splice."""
         if not self._isAbandoned:
             self._isAbandoned = True
             self._log.info("The system does not splice ({why}): everything is copied", why=error.strerror)
 
     def stalls(self, holder: Holder) -> None:
-        """Nobody takes what a holder has in its pipe: the pipe may be needed elsewhere."""
+        """The bytes in a holder's pipe are not taken: L{lease} may ask for the pipe."""
         self._stalled[holder] = None
 
     def moves(self, holder: Holder) -> None:
-        """A holder that was stalled is so no longer."""
+        """A holder is no longer stalled."""
         del self._stalled[holder]
 
     def release(self) -> None:
-        """Close those that nobody leases. They come back as they are needed."""
+        """Close the pipes that are not leased. New ones are made when they are needed."""
         while self._free:
             self._free.pop().close()

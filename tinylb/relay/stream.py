@@ -15,7 +15,7 @@ class StreamRelay:
     """
     See L{Relay <tinylb.relay.interface.Relay>}. Each end's transport pauses the other end while its buffer is full.
 
-    @param greeting: what the backend hears before anything of the client's; nobody counts it.
+    @param greeting: bytes that the backend gets before any of the client's; they are not counted.
     """
 
     def __init__(self, client: End, backend: End, relayed: Relayed, clock: IReactorTime, greeting: bytes) -> None:
@@ -64,21 +64,21 @@ class StreamRelay:
         """End both connections with a reset, whatever is unsent."""
         self.isAborting = True
         for end in (self._client, self._backend):
-            if end.state is not EndState.LOST:  # Twisted's TLS transports cannot be aborted then
+            if end.state is not EndState.LOST:  # Twisted's TLS transports cannot be aborted once they are lost
                 end.transport.abortConnection()
 
     def connected(self, end: End) -> None:
-        """Ends come here connected."""
+        """Nothing to do: ends are connected before they come here."""
 
     def received(self, end: End, data: bytes) -> None:
-        """Pass it on, if there is still somebody to take it."""
+        """Pass the bytes on, unless the other connection is lost."""
         other = self._other(end)
         if other.state is not EndState.LOST:
             self.active = self._seconds()
             other.transport.write(data)
 
     def finished(self, end: End) -> None:
-        """Pass the FIN on, behind everything that came before it. It is a sign of life, too."""
+        """Pass the FIN on, after everything that came before it. A FIN counts as activity, too."""
         self.active = self._seconds()
         other = self._other(end)
         self._relayed.closed(self._side(end))
@@ -86,12 +86,12 @@ class StreamRelay:
             self._finish(other)
             self._relayed.halfClosed(self._side(end))
         else:
-            # Both halves are closed, which does not close a socket yet.
+            # Closing both halves of a connection does not close its socket yet.
             self._close(other)
             self._close(end)
 
     def broken(self, end: End) -> None:
-        """The peer has reset a connection that nobody reads from."""
+        """The peer has reset a connection that is not being read from."""
         self._relayed.cut(self._side(end))
         if end.state is EndState.OPEN:
             self.abort()
@@ -99,7 +99,7 @@ class StreamRelay:
             end.transport.abortConnection()
 
     def lost(self, end: End, reason: Failure) -> None:
-        """One connection is gone: the other follows, in the same manner."""
+        """One connection is lost: end the other in the same manner."""
         state, end.state = end.state, EndState.LOST
         other = self._other(end)
         if not self.isAborting:
@@ -119,35 +119,35 @@ class StreamRelay:
 
     def _deliverTheRest(self, end: End, isFinishing: bool) -> None:
         """
-        Nobody listens to this end any more, but it may not have heard everything yet. A close now would
-        discard that, if there is input that nobody has read: so it is read, and dropped, until the
-        end finishes as well.
+        What this end's peer sends goes nowhere any more, but the peer may not have received everything
+        yet. Closing with unread input would discard what is still to be sent: so the input is read, and
+        dropped, until the peer finishes as well.
         """
         if not end.canHalfClose:
             self._close(end)
             return
-        if not isFinishing:  # Twisted takes a second FIN, once the first is sent, for an error
+        if not isFinishing:  # Twisted treats a second FIN, once the first is sent, as an error
             self._finish(end)
         end.resumeProducing()
 
     def _finish(self, end: End) -> None:
-        """Send a FIN, behind everything else."""
-        # A producer still registered would be resumed instead.
+        """Send a FIN, after everything else."""
+        # Twisted would resume a registered producer instead.
         end.transport.unregisterProducer()
         end.transport.loseWriteConnection()
 
     def _close(self, end: End) -> None:
-        """Close, behind everything else."""
+        """Close, after everything else."""
         end.transport.unregisterProducer()
         end.transport.loseConnection()
 
     def _letGo(self) -> None:
         """
-        Refer to nothing any more. Otherwise transports, and what they could not send, would stay until
-        Python looks for cycles, which on a quiet machine may be never.
+        Break the reference cycles. Otherwise transports, and what they could not send, would stay until
+        Python's cycle collector runs, which on a quiet machine may be never.
         """
         self.isAborting = True
-        self._counted = self._client.count, self._backend.count  # whoever adds up in parts may ask later
+        self._counted = self._client.count, self._backend.count  # a caller that adds up in parts may ask later
         self._client.owner = self._backend.owner = NOBODY
         del self._client, self._backend, self._relayed
 

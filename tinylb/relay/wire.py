@@ -1,6 +1,6 @@
 """
 One socket of a pair that the kernel engine relays. Small traffic is received into one shared buffer and sent at once;
-bulk is spliced through a pipe and never comes to us. Each direction changes over by what it sees.
+bulk is spliced through a pipe and never copied into the process. Each direction switches by the traffic it sees.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from tinylb.relay.pipes import Pipe, isRefusal
 from tinylb.relay.workshop import Workshop
 from tinylb.transports import Taken
 
-# A read that fills it is taken for bulk.
+# Bytes that are read at a time. A read that fills the buffer is taken for bulk.
 BUFFER = 1 << 16
-# So much is spliced at a time for a socket that takes it, and no more than so much for one that may not.
+# Bytes that are spliced at a time: the most, if the other socket takes that, and the least, if it may take nothing.
 MOST = 1 << 20
 LEAST = 1 << 16
-# So much is moved for one socket before others have their turn.
+# Bytes that are moved for one socket before others have their turn.
 SHARE = 1 << 20
 
-# Of Linux; the socket module does not name it. In what it tells, and all are numbers of bytes, come third and fourth
-# what is in transit and what there is room for, and sixth what is queued.
+# Of Linux; the socket module does not name it. It tells numbers of bytes: the third is what is in transit, the fourth
+# what there is room for, and the sixth what is queued.
 _SO_MEMINFO = 55
 _MEMINFO = struct.Struct("=8xII4xI")
 _SPLICE = getattr(os, "SPLICE_F_NONBLOCK", 0) | getattr(os, "SPLICE_F_MOVE", 0)
 UNTIL_EMPTY = READABLE | FAILED
-# Everybody's: nobody keeps anything in it beyond a call, and a process has one reactor.
+# Shared by all wires: none keeps anything in it beyond a call, and a process has one reactor.
 _BUFFER = memoryview(bytearray(BUFFER))
 _BUFFERS = [_BUFFER]
-# Looking a member up in its enumeration would be felt here.
+# Bound once: looking a member up in its enumeration is slow enough to matter here.
 _OPEN, _FINISHED, _LOST = EndState.OPEN, EndState.FINISHED, EndState.LOST
 
 
@@ -44,8 +44,8 @@ class Wires(Protocol):
     What a wire belongs to: a relay.
 
     @ivar active: when anything was last received, by the clock.
-    @ivar isCareful: a read that does not fill the buffer need not have found all there was.
-    @ivar maySplice: no urgent data were seen.
+    @ivar isCareful: whether a read that does not fill the buffer may have left something in the socket.
+    @ivar maySplice: whether no urgent data was seen so far.
     """
 
     shop: Workshop
@@ -58,7 +58,7 @@ class Wires(Protocol):
         """End both connections."""
 
     def finished(self, wire: Wire) -> None:
-        """Everything came that will, and was taken."""
+        """Everything that the wire's peer will ever send has been passed on."""
 
     def lost(self, wire: Wire) -> None:
         """The connection has failed."""
@@ -66,7 +66,7 @@ class Wires(Protocol):
 
 class Wire:
     """
-    One socket of a pair, and the way from it to the other one.
+    One socket of a pair, and the direction from it to the other one.
 
     @ivar state: what can still come from it.
     @ivar news: see L{Taken <tinylb.transports.Taken>}.
@@ -90,12 +90,12 @@ class Wire:
 
     def ready(self, events: int) -> bool:
         """
-        See L{Pollable <tinylb.poller.Pollable>}. Pass on what is there.
+        See L{Pollable <tinylb.poller.Pollable>}. Pass on what can be read.
 
-        The kernel tells of news only. A read that does not fill the buffer has found all there was, unless the news are
-        out of the ordinary; then it is read until nothing is left.
+        The kernel reports each event once. A read that does not fill the buffer has found all there was, unless the
+        events are unusual; then this reads until nothing is left.
 
-        What is answered by a peer that is near is answered soon.
+        @return: C{True} after an ordinary read: if the receiver is near, its answer may come in a moment.
         """
         relay, other = self.relay, self.other
         if other.held is not None and events & WRITABLE:
@@ -151,8 +151,8 @@ class Wire:
         return False
 
     def _readyOtherwise(self, events: int) -> None:
-        """The same where something is special about the socket, or the other one."""
-        if events & URGENT:  # a splice does not step over such a mark; a read does
+        """L{ready}, for unusual events and for unusual states of the two sockets."""
+        if events & URGENT:  # a splice stops at the mark of urgent data; a read steps over it
             self.isBulk = self.relay.maySplice = False
         if self.state is _OPEN and self.held is None:
             if self.other.state is _LOST:
@@ -169,9 +169,9 @@ class Wire:
 
     def load(self, data: bytes, count: int) -> None:
         """
-        Before anything is received: hold what the other socket is to have first.
+        Hold bytes that the other socket gets first, before anything is received here.
 
-        @param count: how much of it was received from this one.
+        @param count: how many of them were received from this socket.
         """
         self.count = count
         if data:
@@ -205,7 +205,7 @@ class Wire:
             self.relay.abort()
 
     def close(self, close: Callable[[socket.SocketType], None]) -> None:
-        """Close the socket. Nobody is there any more to take what is held for it."""
+        """Close the socket, and discard what is held for it."""
         self.state = _LOST
         pipes, other = self.relay.shop.pipes, self.other
         self.relay.shop.poller.closing(self.fd)
@@ -232,7 +232,7 @@ class Wire:
                     relay.lost(self)
                 return
             if not count:
-                # The end, unless there is an urgent mark before it.
+                # The end of the input, unless there is an urgent mark before it.
                 relay.shop.pipes.giveBack(pipe)
                 self.isBulk = False
                 self.ready(UNTIL_EMPTY)
@@ -249,8 +249,8 @@ class Wire:
 
     def _room(self) -> int:
         """
-        How much to splice at a time: what the other socket will take, or little. What it does not take stays in the
-        pipe, and pins memory there for as long as a slow reader likes.
+        How many bytes to splice at a time: what the other socket will take, or L{LEAST}. What it does not take stays in
+        the pipe, and pins memory there for as long as its reader is slow.
         """
         try:
             info = self.other.socket.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMINFO.size)
@@ -261,7 +261,7 @@ class Wire:
         return max(LEAST, min(MOST, free))
 
     def _send(self, data: memoryview, flags: int = 0) -> bool:
-        """Send, and hold what is not taken. Whether nothing is held."""
+        """Send to the other socket, and hold what it does not take. Returns whether it took everything."""
         try:
             sent = self.other.socket.send(data, flags)
         except BlockingIOError:
@@ -276,7 +276,7 @@ class Wire:
         return False
 
     def _pour(self, pipe: Pipe) -> bool:
-        """Empty a pipe into the other socket, or hold it. Whether nothing is held."""
+        """Empty a pipe into the other socket, or hold the pipe. Returns whether it was emptied."""
         while pipe.count:
             try:
                 pipe.count -= os.splice(pipe.reader, self.other.fd, pipe.count, flags=_SPLICE)
@@ -297,7 +297,7 @@ class Wire:
         return True
 
     def _drop(self) -> None:
-        """The other side is gone, and had nothing more to hear: wait for this one's end."""
+        """The other connection is gone: drop what still comes from this one, and wait for its end."""
         for _ in range(SHARE // BUFFER):
             try:
                 count = os.readv(self.fd, _BUFFERS)
@@ -313,6 +313,6 @@ class Wire:
         self.relay.shop.poller.change(self.fd, EVERYTHING)
 
     def _checkError(self) -> None:
-        """Nothing is received now, so that a reset shows in no other way."""
+        """Look for a reset, which shows in no other way while nothing is being received."""
         if self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
             self.relay.lost(self)

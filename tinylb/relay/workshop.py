@@ -1,4 +1,4 @@
-"""What the kernel engine's relays share, one for each reactor."""
+"""What the relays of the kernel engine share: one workshop for each reactor."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ class Workshop:
         self.pipes = Pipes()
 
     def release(self) -> None:
-        """Give back what is not in use."""
+        """Close the epoll and the pipes that are not in use."""
         self.pipes.release()
         self.poller.release()
 
 
 def workshopOf(reactor: object) -> Workshop | None:
-    """The one that goes with a reactor; L{None} where there is no poller, or no splice."""
+    """The workshop of a reactor; L{None} where there is no poller, or no splice."""
     poller = pollerOf(reactor)
     if poller is None or not hasattr(os, "splice"):
         return None

@@ -1,7 +1,7 @@
 """
 The test kit, for applications that embed tinylb and for its own unit tests: backends in memory that
-connect, refuse, hang or vanish on command, a provider to publish by hand, an endpoint, and a balancer
-on a clock that the test moves. No socket is opened.
+connect, refuse, hang or vanish on command, a provider that the test publishes with, an endpoint, and a
+balancer on a clock that the test moves. No socket is opened.
 """
 
 from tinylb.testing.kit import (

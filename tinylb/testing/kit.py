@@ -75,7 +75,7 @@ class MemoryBackend:
         return len(self._pending)
 
     def connect(self, factory: IProtocolFactory) -> Deferred[IProtocol]:
-        """See L{IBackend.connect}. It takes a turn of the clock at least."""
+        """See L{IBackend.connect}. The answer takes at least one turn of the clock."""
         self.attempts += 1
         connecting: Deferred[IProtocol] = Deferred(self._cancelled)
         self._pending[connecting] = factory
@@ -83,7 +83,7 @@ class MemoryBackend:
         return connecting
 
     def answer(self) -> None:
-        """Stop hanging: answer what is under way, by the present behaviour."""
+        """Answer every attempt that is under way, as C{behaviour} says now."""
         for connecting in tuple(self._pending):
             self._answer(connecting)
 
@@ -108,7 +108,7 @@ class MemoryBackend:
         server = MemoryPeer()
         self.connections.append(server)
         join(self._clock, server, protocol)
-        if not connecting.called:  # nobody has cancelled it when the connection was made
+        if not connecting.called:  # making the connection may have led to its cancellation
             connecting.callback(protocol)
 
     def _cancelled(self, connecting: Deferred[IProtocol]) -> None:
@@ -117,18 +117,18 @@ class MemoryBackend:
 
 
 class ManualProvider(Value[BackendSet]):
-    """A provider to publish by hand: L{Value.set} a set, or L{Value.fail}."""
+    """A provider for tests, which publish a set with L{Value.set}, or an error with L{Value.fail}."""
 
 
 @implementer(IListeningPort)
 class MemoryPort:
-    """What L{MemoryEndpoint.listen} gives."""
+    """The port that L{MemoryEndpoint.listen} gives."""
 
     def __init__(self, endpoint: MemoryEndpoint) -> None:
         self._endpoint = endpoint
 
     def startListening(self) -> None:
-        """It does from the beginning."""
+        """Nothing to do: the port listens from the beginning."""
 
     def stopListening(self) -> Deferred[None]:
         """See L{IListeningPort.stopListening}."""
@@ -146,7 +146,7 @@ class MemoryEndpoint:
     A server endpoint in memory.
 
     @param failure: L{listen} fails with it.
-    @ivar factory: what listens; L{None} while nothing does.
+    @ivar factory: the factory that listens; L{None} while none does.
     """
 
     def __init__(self, clock: Clock, port: int = 6443, failure: Exception | None = None) -> None:
@@ -199,7 +199,7 @@ class MemoryBalancer:
     @ivar clock: the time; L{advance} moves it.
     @ivar balancer: the balancer.
     @ivar backends: all backends there have been, by id.
-    @ivar events: all that happened.
+    @ivar events: all events so far, in order.
     """
 
     def __init__(self, *ids: str, **options: Any) -> None:
@@ -214,19 +214,19 @@ class MemoryBalancer:
         self.publish(*ids)
 
     def publish(self, *ids: str) -> None:
-        """Make a set of these backends the current one. Who was there before is the same backend still."""
+        """Make a set of these backends the current one. An id that was used before keeps its L{MemoryBackend}."""
         for id in ids:
             self.backends.setdefault(id, MemoryBackend(self.clock, id))
         self.balancer.replaceBackends(BackendSet({id: self.backends[id] for id in ids}))
 
     def connect(self) -> MemoryPeer:
-        """A client connects, and whatever follows from it at once has followed."""
+        """Connect a client, and run what follows from that without time passing."""
         return self._endpoint.connect()
 
     def advance(self, seconds: float = 0.0) -> None:
-        """Let time pass, and let come to pass whatever is due."""
+        """Move the clock, and so run whatever is due."""
         self.clock.advance(seconds)
 
     def server(self, id: str, number: int = -1) -> MemoryPeer:
-        """The server's side of a backend's connection, the latest unless said otherwise."""
+        """The server's side of one of a backend's connections, by default the latest."""
         return self.backends[id].connections[number]

@@ -23,8 +23,8 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 CHUNK = 64 * 1024
-"""How much is read, and how much lies on the wire, at once; and how much a transport buffers before it
-pauses its producer. As with Twisted and a small kernel buffer."""
+"""Bytes that are read at a time, that fit on the wire, and that a transport buffers before it pauses its
+producer: as with Twisted and a small kernel buffer."""
 
 
 class _Wire:
@@ -39,11 +39,11 @@ class _Wire:
 class MemoryTransport:
     """
     One end of a connection in memory. Like a TCP transport it buffers what is written, pauses its
-    producer above 64 KiB, resumes it before it looks at a close that was asked for, knows both
-    half-closes, and resets.
+    producer above 64 KiB, resumes it before it acts on a requested close, and supports half-close in
+    both directions and resets.
 
-    Unlike one it shows its protocol a reset also while it is paused; on real sockets that comes to a
-    balancer's ends by another way.
+    Unlike a TCP transport it tells its protocol of a reset even while it is paused. With real sockets
+    the balancer's ends learn of such a reset in another way.
 
     @ivar isReading: C{False} while paused.
     """
@@ -71,12 +71,12 @@ class MemoryTransport:
 
     @property
     def connected(self) -> bool:
-        """As Twisted's transports have it, for protocols that look at it; likewise the next two."""
+        """Whether it is connected. Twisted's transports have this and the next two, and protocols look at them."""
         return self._isConnected
 
     @property
     def disconnected(self) -> bool:
-        """Whether it was."""
+        """Whether the connection is lost."""
         return not self._isConnected
 
     @property
@@ -109,7 +109,7 @@ class MemoryTransport:
         self._startWriting()
 
     def loseWriteConnection(self) -> None:
-        """Half-close, behind what has been written. A second time, once the FIN is sent, breaks the connection."""
+        """Send a FIN after what has been written. A second call, once the FIN is sent, breaks the connection."""
         if self._hasFinished:
             self._far._scheduleReset()
             self._scheduleReset()
@@ -183,7 +183,7 @@ class MemoryTransport:
             return
         if self._buffer and not self._far._isConnected:
             self._buffer.clear()
-            self._scheduleReset()  # nobody is there any more
+            self._scheduleReset()  # the peer is gone
             return
         room = CHUNK - len(self._outgoing.data)
         if self._buffer and room > 0:
@@ -251,7 +251,7 @@ def join(clock: IReactorTime, near: IProtocol, far: IProtocol, port: int = 1) ->
     """
     Connect two protocols in memory. What one sends reaches the other as C{clock} moves on.
 
-    @param near: its host address is C{127.0.0.1:port}; the other's peer address, too.
+    @param near: C{127.0.0.1:port} is its host address, and the peer address of C{far}.
     """
     addresses = IPv4Address("TCP", "127.0.0.1", port), IPv4Address("TCP", "127.0.0.1", 50000)
     first = MemoryTransport(clock, *addresses)

@@ -1,4 +1,4 @@
-"""Who is at the far end of a connection in memory: the test."""
+"""The far end of a connection in memory, which the test controls."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tinylb.testing.memory import MemoryTransport
 @implementer(IHalfCloseableProtocol)
 class MemoryPeer(Protocol):
     """
-    The far end of a connection, for the test to play with: a client of the balancer, or the server
+    The far end of a connection, for the test to use: a client of the balancer, or the server
     behind one of its backends.
 
     @ivar received: everything that has come so far.
@@ -30,11 +30,11 @@ class MemoryPeer(Protocol):
         self.ending: str | None = None
 
     def send(self, data: bytes) -> None:
-        """Say something."""
+        """Send bytes."""
         self.transport.write(data)
 
     def finish(self) -> None:
-        """Send a FIN, and go on listening."""
+        """Send a FIN, and go on receiving."""
         self.transport.loseWriteConnection()
 
     def close(self) -> None:
