@@ -19,7 +19,7 @@ from benchmarks.works import Work
 
 
 def measure(options: Options) -> Results:
-    """Find what is there, and run."""
+    """Prepare the works and peers that are available, and run them."""
     machine.raiseDescriptors()
     cores = machine.chooseCores()
     results = Results()
@@ -47,7 +47,7 @@ def measure(options: Options) -> Results:
 
 
 def _prepare(options: Options, folder: Path, results: Results) -> tuple[list[Work], list[Peer]]:
-    """Those that can be had here. That others cannot is noted."""
+    """The works and peers that are available on this machine. The others are noted."""
     works, peers = [], []
     for work in options.works:
         try:
@@ -67,7 +67,7 @@ def _prepare(options: Options, folder: Path, results: Results) -> tuple[list[Wor
 def main() -> None:
     """See C{--help}."""
     options = parse(sys.argv[1:])
-    # Ended from outside, too, it ends what it has started.
+    # So that the processes it has started end, too, when a signal ends it.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(1))
     try:

@@ -1,4 +1,4 @@
-"""The machine: its cores, what it is, and how much it lets one do."""
+"""The machine: its cores, its description, and its limit of descriptors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 
 class Cores(NamedTuple):
-    """Where things run; L{None} where there is only one core."""
+    """The cores on which things run; L{None} if there is only one."""
 
     balancer: int | None
     load: int | None
@@ -24,14 +24,14 @@ def chooseCores() -> Cores:
 
 
 def raiseDescriptors() -> int:
-    """As far as it goes, also for what is started from here. The limit then."""
+    """Raise the soft limit to the hard one, also for child processes; return it."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     return hard
 
 
 def describe() -> dict[str, str | int]:
-    """For the results."""
+    """What the results say of the machine."""
     information = Path("/proc/cpuinfo").read_text()
     model = re.search(r"^(?:model name|Model)\s*:\s*(.*)$", information, re.MULTILINE)
     memory = re.search(r"^MemTotal:\s+(\d+) kB", Path("/proc/meminfo").read_text(), re.MULTILINE)

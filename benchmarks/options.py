@@ -23,7 +23,7 @@ class Options:
     """
     What is asked for.
 
-    @ivar seconds: of each measurement that is done for some time.
+    @ivar seconds: the length of each measurement that runs for a fixed time.
     @ivar read: results to show, instead of measuring any.
     @ivar json: where to write results.
     @ivar svg: where to draw them.
@@ -41,7 +41,7 @@ class Options:
 
 
 def parse(arguments: Sequence[str]) -> Options:
-    """What is not given is as in a full run, or in a quick one. Wrong usage ends the process."""
+    """Options that are not given are those of a full run, or of a quick one. Wrong usage ends the process."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="tinylb beside other proxies")
     parser.add_argument("--quick", action="store_true", help="the main works and peers only, in less than two minutes")
     parser.add_argument("--works", metavar="NAME,…", help=_names(works.ALL))
@@ -71,9 +71,9 @@ def parse(arguments: Sequence[str]) -> Options:
 
 def choose(known: Sequence[T], given: str | None, default: Sequence[str] | None = None) -> Sequence[T]:
     """
-    Those that are given, by their names and commas between them, or the default, or all; in the order of C{known}.
+    The ones that are named in C{given}, separated by commas; or the default, or all. In the order of C{known}.
 
-    @raise LookupError: when there is none of such a name.
+    @raise LookupError: when none has a given name.
     """
     wanted = default if given is None else given.split(",")
     if wanted is None:

@@ -1,4 +1,4 @@
-"""Results as a picture: a panel for each of the main figures, in it a bar for each peer."""
+"""Results as a picture: a panel for each of the main figures, with a bar for each peer."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from benchmarks.tables import MAIN, TITLES, figure, peersOf
 REFERENCE = "haproxy"
 # A longer bar would leave no room to tell the others apart. The number beside it says how long it is.
 LONGEST = 2.5
-# The program chooses this one by itself where it can: both bars would be the same.
+# tinylb chooses the kernel engine by itself where it can: both bars would be the same.
 LEFT_OUT = ("tinylb-kernel",)
 
 COLUMNS = 3
 PANEL_WIDTH, BAR_HEIGHT, BAR_GAP = 300, 14, 6
 LABEL_WIDTH, SCALE_WIDTH, VALUE_WIDTH = 124, 110, 36
 HEAD, MARGIN = 40, 14
-# It has a background of its own, so it looks the same on a dark page.
+# The picture has its own background, so it looks the same on a dark page.
 PAPER, INK, FAINT = "#ffffff", "#24292f", "#6e7781"
 OURS, KIN, OTHERS = "#1a7f5a", "#8fcdb4", "#b6bec8"
 
@@ -29,7 +29,7 @@ Lines = Iterator[str]
 
 def draw(results: Results, path: Path) -> None:
     """
-    Write it, as SVG.
+    Write the picture, as SVG.
 
     @raise Failed: when there is nothing to draw.
     """
@@ -81,7 +81,7 @@ def _panel(results: Results, name: str, peers: list[str]) -> Lines:
 
 
 def _break(x: float, y: float) -> str:
-    """A gap, for what is left out of a bar."""
+    """A gap, which shows that the bar is cut."""
     return f'<path d="M{x} {y + BAR_HEIGHT + 1}l4 {-BAR_HEIGHT - 2}" stroke="{PAPER}" stroke-width="3"/>'
 
 

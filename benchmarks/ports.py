@@ -1,4 +1,4 @@
-"""Ports of this machine: free ones, and whether somebody listens."""
+"""Ports of this machine: which are free, and which are listened on."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LISTENING = "0A"  # a state of include/net/tcp_states.h, as /proc/net/tcp has i
 class Ports:
     """
     Free ports, each given once. They lie below those that the kernel gives to outgoing connections, of which there
-    will be many thousands: one of these could have taken a port before its server listens on it.
+    will be many thousands: otherwise one of these could take a port before its server listens on it.
     """
 
     def __init__(self) -> None:
@@ -23,7 +23,7 @@ class Ports:
         self._candidates = itertools.count(random.randrange(10000, max(10001, most - 1000)))
 
     def next(self) -> int:
-        """One that nobody has."""
+        """The next free port."""
         for port in self._candidates:
             with socket.socket() as probe:
                 try:
@@ -35,7 +35,7 @@ class Ports:
 
 
 def isListening(port: int) -> bool:
-    """Whether somebody listens there. A connection would tell too, but iperf3 takes each for a test."""
+    """Whether a server listens on a port. A connection would tell, too, but iperf3 takes each for a test."""
     for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
         _, local, _, state = line.split(maxsplit=4)[:4]
         if state == _LISTENING and int(local.partition(":")[2], 16) == port:

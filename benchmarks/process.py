@@ -19,17 +19,17 @@ _LAST_LINES = 8
 
 
 class Failed(Exception):
-    """A process did not do what it is there for."""
+    """A process did not do its job."""
 
 
 class Process:
     """
-    A process in a session of its own, so that what it starts is counted and ended with it, and Ctrl-C is ours.
+    A process in a session of its own, so that its children are counted and ended with it, and Ctrl-C does not reach it.
 
     @param name: for messages, and for its log.
     @param core: where it runs, or L{None} for anywhere.
     @param folder: for its log.
-    @param isSpoken: whether it is spoken to over its standard input and output.
+    @param isSpoken: whether L{ask} speaks to it over its standard input and output.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Process:
         return self._popen.pid
 
     def waitListening(self, port: int) -> None:
-        """Until somebody listens on C{port}, which is hoped to be this one."""
+        """Wait until there is a listener on C{port}, which is assumed to be this process."""
         deadline = time.monotonic() + PATIENCE
         while not isListening(port):
             self.check()
@@ -78,7 +78,7 @@ class Process:
             raise self.failure(f"has ended with status {status}")
 
     def ask(self, line: str) -> str:
-        """Say a line to it. What it answers is a line, too."""
+        """Send it a line; return the line that it answers."""
         stdin, stdout = self._pipes
         try:
             stdin.write(line + "\n")
@@ -92,14 +92,14 @@ class Process:
         return answer
 
     def failure(self, what: str, lines: int = _LAST_LINES) -> Failed:
-        """What is to be raised of it, with the last C{lines} that it said."""
+        """The error to raise for this process, with the last C{lines} of its log."""
         said = self._log.read_text(errors="replace").splitlines()[-lines:]
         return Failed("\n    ".join([f"{self.name} {what}", *said]))
 
     def end(self) -> None:
         """
-        End it, and all that it started. Nothing of it is worth a gentle end, and some would take seconds for one
-        because connections are open.
+        Kill it, and all its children. None needs a graceful stop, and for some that would take seconds, because
+        connections are open.
         """
         try:
             os.killpg(self.session, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""What is said of a run: in a terminal, and on a page."""
+"""The report on a run: in a terminal, and as a page of Markdown."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from benchmarks.results import Results
 
 
 def show(results: Results) -> None:
-    """On standard output."""
+    """Print the report on standard output."""
     print("\n".join(_circumstances(results)))
     for title, table in _all(results):
         if len(table) > 1:
@@ -18,7 +18,7 @@ def show(results: Results) -> None:
 
 
 def writePage(results: Results, path: Path) -> None:
-    """As Markdown."""
+    """Write the report as Markdown."""
     lines = ("- " + "; ".join(map(str.strip, line.splitlines())) for line in _circumstances(results))
     blocks = ["# The last full run", "\n".join(lines)]
     for title, table in [("The main figures", tables.brief(results)), *_all(results)]:

@@ -1,4 +1,4 @@
-"""What was measured, what it means in the middle, and how it is kept."""
+"""The measurements of a run, their medians and ratios, and the file that keeps them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SUBJECT = "tinylb"
 
 @dataclass(frozen=True)
 class Measurement:
-    """A sample, and of what it is."""
+    """A sample, with the round, work and peer that it belongs to."""
 
     round: int
     work: str
@@ -27,7 +27,7 @@ class Measurement:
 @dataclass
 class Results:
     """
-    All of a run.
+    All results of a run.
 
     @ivar about: the machine and the options.
     @ivar versions: of all that took part, with their names.
@@ -40,13 +40,13 @@ class Results:
     measurements: list[Measurement] = field(default_factory=list)
 
     def addVersions(self, versions: Iterable[str]) -> None:
-        """Each once."""
+        """Add versions that are not there yet."""
         for version in versions:
             if version not in self.versions:
                 self.versions.append(version)
 
     def note(self, what: str) -> None:
-        """The same once."""
+        """Add a note, if it is not there yet."""
         if what not in self.notes:
             self.notes.append(what)
 
@@ -59,7 +59,7 @@ class Results:
         }
 
     def middle(self, figure: str, peer: str) -> float | None:
-        """The median over the rounds; L{None} if there is nothing."""
+        """The median over the rounds; L{None} if there are no values."""
         values = self.values(figure, peer)
         return median(values.values()) if values else None
 
@@ -73,7 +73,7 @@ class Results:
         return median(ratios) if ratios else None
 
     def write(self, path: Path) -> None:
-        """As JSON, with every single figure; a line for each measurement."""
+        """Write everything as JSON, with a line for each measurement."""
         kept = asdict(self)
         measurements = ",\n".join(map(json.dumps, kept.pop("measurements")))
         head = json.dumps(kept, indent=1).removesuffix("\n}")
@@ -81,7 +81,7 @@ class Results:
 
     @classmethod
     def read(cls, path: Path) -> Results:
-        """What was written."""
+        """Read what L{write} has written."""
         kept = json.loads(path.read_text())
         measurements = [
             Measurement(each["round"], each["work"], each["peer"], Sample(**each["sample"]))

@@ -16,7 +16,7 @@ class Run:
     """
     Fills C{results}.
 
-    @param tell: is told how it goes, in lines.
+    @param tell: is called with each line on the progress.
     """
 
     def __init__(
@@ -35,8 +35,8 @@ class Run:
 
     def go(self, rounds: int, seconds: int) -> None:
         """
-        Do it all. The peers take turns within each work: what disturbs the machine for a while meets all of them, and
-        the ratios of one round are of figures that are seconds apart.
+        Run all rounds. The peers take turns within each work: what disturbs the machine for a while affects all of
+        them, and the figures behind a round's ratios are measured seconds apart.
         """
         for round in range(rounds):
             begun = time.monotonic()
@@ -54,7 +54,7 @@ class Run:
         except Failed as failure:
             self._failed(f"{work.name}: {failure}")
             return
-        # Nobody is always the first, or always behind the same one.
+        # The order rotates, so that no peer is always the first.
         first = round % len(peers)
         for peer in peers[first:] + peers[:first]:
             try:

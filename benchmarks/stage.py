@@ -1,4 +1,4 @@
-"""Where it all happens: servers and balancers, started when they are first needed, each on its core."""
+"""The servers and balancers of a run, started when they are first needed, each on its core."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from benchmarks.process import Failed, Process, child
 
 
 class NotStarted(Failed):
-    """A balancer does not come up, and will not the next time."""
+    """A balancer does not start, and will not start the next time either."""
 
 
 @dataclass(frozen=True)
 class Balancer:
     """
-    A peer that runs.
+    A running peer.
 
     @ivar port: where it listens.
     @ivar folder: where its files are.
@@ -35,20 +35,21 @@ class Balancer:
     folder: Path
 
     def cpu(self) -> usage.CPU:
-        """What it has used so far."""
+        """The CPU time that it has used so far."""
         return usage.cpu(self.process.session)
 
     def residentBytes(self) -> int:
-        """What it has in memory."""
+        """The memory that it occupies now."""
         return usage.residentBytes(self.process.session)
 
 
 class Stage:
     """
-    Balancers stay while others are measured: so each round finds them warm, and an idle one uses nothing.
+    Starts servers and balancers. A balancer keeps running while others are measured: so each round finds it warm, and
+    while it is idle it uses nothing.
 
-    @param folder: for files; whoever gives it removes it.
-    @ivar cores: where what runs.
+    @param folder: for files; the caller removes it.
+    @ivar cores: on which core what runs.
     """
 
     def __init__(self, folder: Path, cores: Cores) -> None:
@@ -66,7 +67,7 @@ class Stage:
         }
 
     def server(self, name: str) -> int:
-        """The port of a server: C{iperf3}, C{http}, C{echo} or, so that there is another one, C{other}."""
+        """The port of a server: C{iperf3}, C{http}, C{echo}, or C{other}, a second echo server."""
         if name not in self._servers:
             port, folder = self._ports.next(), self._newFolder(name)
             process = Process(name, self._commands[name](folder, port), self.cores.load, folder)
@@ -75,7 +76,7 @@ class Stage:
         return self._servers[name][1]
 
     def balancer(self, peer: Peer, server: str) -> Balancer:
-        """One that relays to a server, and stays."""
+        """A running balancer that relays to a server, and is used again by later works."""
         key = peer.name, server
         if key not in self._balancers:
             self._balancers[key] = self._start(peer, server)
@@ -83,7 +84,7 @@ class Stage:
 
     @contextmanager
     def freshBalancer(self, peer: Peer, server: str) -> Iterator[Balancer]:
-        """One that has done nothing before, and nothing after."""
+        """A new balancer for this use alone."""
         balancer = self._start(peer, server)
         try:
             yield balancer
@@ -103,17 +104,17 @@ class Stage:
             process.end()
 
     def forget(self, peer: Peer, server: str) -> None:
-        """After something went wrong: the next one who needs these two gets new ones."""
+        """End a balancer and a server after a failure: the next work that needs them gets new ones."""
         if (peer.name, server) in self._balancers:
             self._balancers.pop((peer.name, server)).process.end()
         if server in self._servers:
-            # Others relay to its port.
+            # Other balancers relay to its port.
             for key in [key for key in self._balancers if key[1] == server]:
                 self._balancers.pop(key).process.end()
             self._servers.pop(server)[0].end()
 
     def close(self) -> None:
-        """End all."""
+        """End all balancers and servers."""
         for balancer in self._balancers.values():
             balancer.process.end()
         for process, _ in self._servers.values():

@@ -12,23 +12,23 @@ from benchmarks.works import Figure
 
 Table = list[list[str]]
 FIGURES: tuple[Figure, ...] = tuple(figure for work in WORKS for figure in work.figures)
-# For where there is little room.
+# The figures for places with little room.
 MAIN = ("bulk-4", "bulk-4-reverse", "small", "short", "latency-p50", "memory-2000")
 TITLES = {peer.name: peer.title for peer in PEERS}
 
 
 def figure(name: str) -> Figure:
-    """The one of that name."""
+    """The figure of that name."""
     return next(figure for figure in FIGURES if figure.name == name)
 
 
 def figuresOf(results: Results) -> list[Figure]:
-    """Those that were measured."""
+    """The figures that were measured."""
     return [figure for figure in FIGURES if any(figure.name in each.sample.figures for each in results.measurements)]
 
 
 def peersOf(results: Results) -> list[str]:
-    """Those that were measured."""
+    """The names of the peers that were measured."""
     there = {each.peer for each in results.measurements}
     return [name for name in TITLES if name in there]
 
@@ -64,7 +64,7 @@ def brief(results: Results) -> Table:
 
 
 def targets(results: Results) -> Table:
-    """Every target of which something is known."""
+    """Every target whose figure was measured, and whether it is met."""
     rows = [["", "at most", "reached", ""]]
     for outcome in (target.look(results) for target in TARGETS):
         if outcome.isMet is not None:
@@ -73,7 +73,7 @@ def targets(results: Results) -> Table:
 
 
 def text(table: Table) -> str:
-    """For a terminal."""
+    """A table as text for a terminal."""
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     return "\n".join(
         "  ".join(
@@ -85,7 +85,7 @@ def text(table: Table) -> str:
 
 
 def markdown(table: Table) -> str:
-    """For a page."""
+    """A table as Markdown."""
     head, *rows = table
     lines = [head, ["---", *("---:" for _ in head[1:])], *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
@@ -111,7 +111,7 @@ def _outcome(outcome: Outcome) -> Iterator[str]:
 
 
 def _number(value: float | None) -> str:
-    """Three digits, as far as a measurement like this has them."""
+    """A number with up to three digits, which is as precise as these measurements are."""
     if value is None:
         return "-"
     return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"

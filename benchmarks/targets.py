@@ -1,4 +1,4 @@
-"""What tinylb is to reach beside the others."""
+"""The targets of tinylb: what its figures should be, most of them relative to other proxies."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _THREE = ("haproxy", "nginx", "envoy")
 
 class Outcome(NamedTuple):
     """
-    How it stands with a target.
+    Whether a target is met.
 
     @ivar reached: the figure; L{None} when it was not measured.
     """
@@ -30,11 +30,11 @@ class Outcome(NamedTuple):
 @dataclass(frozen=True)
 class Target:
     """
-    A figure of tinylb's is at most C{most}.
+    One of tinylb's figures should be at most C{most}.
 
-    @ivar subject: which tinylb.
-    @ivar beside: the figure is divided by that of these peers, and the largest of the ratios counts: that to the best
-        of them. Without peers it is the figure itself.
+    @ivar subject: which variant of tinylb.
+    @ivar beside: the peers by whose figures it is divided; the largest ratio counts, which is that to the best peer.
+        Without peers the figure itself counts.
     """
 
     figure: str
@@ -43,7 +43,7 @@ class Target:
     subject: str = SUBJECT
 
     def look(self, results: Results) -> Outcome:
-        """How it stands. A peer that was not there is not beaten: without one of them nothing is known."""
+        """Whether the target is met. That is unknown if one of the peers was not measured."""
         if not self.beside:
             return Outcome(self, results.middle(self.figure, self.subject))
         ratios = [results.ratio(self.figure, self.subject, peer) for peer in self.beside]

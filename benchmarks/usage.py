@@ -1,4 +1,4 @@
-"""What processes use, by /proc. See proc(5)."""
+"""The CPU time and memory that processes use, from /proc. See proc(5)."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class CPU(NamedTuple):
     """
     User and system time so far, in seconds.
 
-    @ivar exact: by the scheduler's own account, to the nanosecond.
-    @ivar ticks: as every tool shows it, to some ten milliseconds; the two agree or something is wrong.
+    @ivar exact: from the scheduler's own account, to the nanosecond.
+    @ivar ticks: as every tool shows it, to some ten milliseconds. If the two disagree, something is wrong.
     """
 
     exact: float

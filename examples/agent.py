@@ -18,7 +18,7 @@ from zope.interface import implementer
 
 from tinylb import BackendSet, BalancedEndpoint, TCPBackend, Value
 
-# Twisted's own client says so with any endpoint.
+# Twisted's HTTP client gives this warning with any endpoint.
 warnings.filterwarnings("ignore", "Using readBody with a transport")
 
 PORTS = {"cp-1": 7101, "cp-2": 7102, "cp-3": 7103}
@@ -26,7 +26,7 @@ PORTS = {"cp-1": 7101, "cp-2": 7102, "cp-3": 7103}
 
 @implementer(IAgentEndpointFactory)
 class Balanced:
-    """The URI says who is asked; the endpoint finds a backend that answers for him."""
+    """Connects to a backend, whichever host the URI names; the host only appears in the request."""
 
     def __init__(self, endpoint: BalancedEndpoint) -> None:
         self._endpoint = endpoint

@@ -1,10 +1,10 @@
 """
-The balancer alone, a Twisted factory: for whoever listens by themselves, and replaces the backends by hand.
+The balancer alone, as a Twisted factory: for applications that listen and replace the backends themselves.
 With examples/demo_backends.py running in another terminal:
 
     python examples/bare_factory.py
 
-Type the backends to use and Enter, "cp-1 cp-3" for example. "curl -N 127.0.0.1:6445/stream" shows who serves.
+Type the backends to use, for example "cp-1 cp-3", and Enter. "curl -N 127.0.0.1:6445/stream" shows which one serves.
 """
 
 from typing import Any

@@ -4,8 +4,8 @@ endpoint. With examples/demo_backends.py running in another terminal:
 
     python examples/client_service.py
 
-It prints what a backend streams. Delete the line of that backend in examples/backends.json, and save; or stop the
-backends, and start them again. It goes on with another one, and says so for each try that reaches nobody.
+It prints what a backend streams. Delete that backend's line in examples/backends.json and save, or stop the backends
+and start them again: the client goes on with another backend, and reports each attempt that reaches none.
 """
 
 from pathlib import Path
@@ -42,7 +42,7 @@ class Reader(LineOnlyReceiver):
 
 @implementer(IStreamClientEndpoint)
 class Telling:
-    """The same endpoint, which says so when it reaches nobody: ClientService tries again without a word."""
+    """Wraps an endpoint and prints when it reaches no backend, as ClientService tries again silently."""
 
     def __init__(self, endpoint: IStreamClientEndpoint) -> None:
         self._endpoint = endpoint

@@ -26,7 +26,7 @@ once, and new ones go to the others; put the line back, and it takes its turn ag
 
 
 def checkPorts() -> None:
-    """Before anything is started; tinylb would say so too, below a page of other lines."""
+    """Exit if a port is taken, before anything starts: tinylb's own error would come below a page of other lines."""
     for port in (PORT, STATUS):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -38,12 +38,12 @@ def checkPorts() -> None:
 
 
 def startBackends() -> None:
-    """They get a session of their own, so that Ctrl-C leaves them there until tinylb has ended."""
+    """Start the backends in a session of their own, so that Ctrl-C leaves them running until tinylb has ended."""
     command = [sys.executable, str(EXAMPLES / "demo_backends.py")]
     backends = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, start_new_session=True)
     assert backends.stdout is not None
     if not backends.stdout.readline():
-        sys.exit(1)  # they have said why
+        sys.exit(1)  # the backends have printed why
 
 
 checkPorts()
@@ -52,5 +52,5 @@ tinylb = Path(sys.executable).with_name("tinylb")
 listen = ["--listen", f"tcp:{PORT}:interface=127.0.0.1", "--status", f"tcp:{STATUS}"]
 arguments = ["run", *listen, "--backends-file", FILE, "--check", "tcp"]
 print(GUIDE, "\n$ tinylb ", " ".join(arguments), "\n", sep="", flush=True)
-# In place of this process: tinylb gets every signal itself, and is the parent that the backends end with.
+# tinylb replaces this process: it gets every signal itself, and is the parent whose end also ends the backends.
 os.execv(tinylb, [str(tinylb), *arguments])

@@ -3,7 +3,7 @@ Three small web servers to balance over, cp-1 to cp-3 at ports 7101 to 7103 of 1
 
     python examples/demo_backends.py
 
-They answer with their name; /stream goes on saying it every second. They end with their parent process.
+Each answers with its name; /stream repeats the name every second. They end when their parent process does.
 """
 
 import os
@@ -39,7 +39,7 @@ class Greeter(Resource):
 
 
 def checkParent(parent: int) -> None:
-    """A process whose parent is gone, however it ended, has got another one."""
+    """Exit if the parent process has ended, however it ended: this process then has another parent."""
     if os.getppid() != parent:
         sys.exit()
 

@@ -1,12 +1,12 @@
 """
-A source, a fixed backend that stands by, and a memory: the file may be missing, half written or wrong, and clients are
-served. With examples/demo_backends.py running in another terminal:
+A source, a fixed standby backend and a state file: clients are served even while the source's file is missing, half
+written or wrong. With examples/demo_backends.py running in another terminal:
 
     twistd -n -y examples/layers.py
 
     curl 127.0.0.1:6444                   # balanced over the backends of examples/backends.json
-    mv examples/backends.json /tmp        # nothing changes; and after a restart they are still known
-    echo '{"backends": {}}' > examples/backends.json    # now cp-3 serves, which stands by
+    mv examples/backends.json /tmp        # nothing changes, not even after a restart
+    echo '{"backends": {}}' > examples/backends.json    # now cp-3 serves, the standby
 """
 
 from pathlib import Path

@@ -1,5 +1,5 @@
 """
-A balancer with all that the program can show of itself: a status page with metrics, and an access log. With
+A balancer that can be observed like "tinylb run": with a status page, metrics and an access log. With
 examples/demo_backends.py running in another terminal:
 
     twistd -n -y examples/observed_service.py
@@ -24,7 +24,7 @@ HERE = Path(__file__).parent
 
 
 def listener(description: str) -> Any:
-    """An endpoint of this machine alone."""
+    """An endpoint that listens on loopback only."""
     return serverFromString(reactor, f"{description}:interface=127.0.0.1")
 
 
@@ -37,7 +37,7 @@ status = StatusService(reactor, listener("tcp:9091"), balancer, metrics=Metrics(
 
 
 class OneByOne(MultiService):
-    """Stops the last one first, and each when the one before has ended: the log has the lines of those who end then."""
+    """Stops its services one by one, the last one first: the access log outlives the connections that end in a stop."""
 
     def stopService(self) -> "Deferred[None]":
         return Deferred.fromCoroutine(self._stop())

@@ -1,5 +1,5 @@
 """
-A provider of one's own: whoever listens on certain ports of this machine is a backend.
+A provider of your own: each server found on certain ports of this machine is a backend.
 
     python examples/own_provider.py
 
@@ -22,7 +22,7 @@ from tinylb.interfaces import IProvider
 
 
 class Probe(Protocol):
-    """That there is a connection is all there is to know."""
+    """Closes its connection at once: that the port accepts it is all that has to be known."""
 
     def connectionMade(self) -> None:
         assert self.transport is not None
@@ -36,8 +36,8 @@ PROBES.noisy = False
 @implementer(IProvider)
 class Neighbours:
     """
-    Publishes who accepts connections on 127.0.0.1, looked up every second. L{Value} does what every provider
-    has to do: it keeps the newest set for each watcher, and says when the first one comes and the last one goes.
+    Publishes the ports of 127.0.0.1 that accept connections, probed every second. L{Value} does what every provider
+    has to do: it keeps the newest set for each watcher, and reports when the first watcher comes and the last one goes.
     """
 
     def __init__(self, reactor: Any, ports: range) -> None:

@@ -1,4 +1,4 @@
-"""Certificates, made for a test. Without what TLS needs this cannot be imported."""
+"""Certificates, made for a test. Importing this fails if what TLS needs is not installed."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _DAY = datetime.timedelta(days=1)
 
 class Authority:
     """
-    Vouches for others.
+    A certificate authority.
 
     @param folder: where the files are put.
-    @param by: who vouches for it; itself, unless another one does.
+    @param by: the authority that signs its certificate; by default it signs its own.
     @ivar certificate: the path of its own certificate.
     """
 
@@ -36,10 +36,10 @@ class Authority:
 
     def issue(self, name: str, hosts: Sequence[str] = (), days: tuple[int, int] = (-1, 1)) -> Path:
         """
-        A key, and a certificate for it.
+        Make a key, and a certificate for it.
 
-        @param hosts: the names and addresses that it is for.
-        @param days: the first and the last, counted from now, on which it is valid.
+        @param hosts: the names and addresses that the certificate is for.
+        @param days: the first and the last day on which it is valid, counted from now.
         @return: the path of a file with both.
         """
         return self._issue(name, ec.generate_private_key(ec.SECP256R1()), hosts, days)

@@ -1,4 +1,4 @@
-"""What a test leaves behind: nothing. An unhandled error, a delayed call, a reader or a descriptor fails it."""
+"""Fails a test that leaves something behind: an unhandled error, a delayed call, a reader, a descriptor, a process."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from zope.interface import implementer
 reactor = cast(PosixReactorBase, installedReactor)
 
 TURNS = 200
-"""How many turns of the reactor, 10 ms apart, things may take to close once a test is over."""
+"""How many turns of the reactor, 10 ms apart, things may take to close after a test."""
 
 
 def pytest_sessionstart() -> None:
-    """Until logging begins, Twisted keeps each event for whoever comes, and with it what failed."""
+    """Begin logging: until then Twisted buffers each event, and keeps alive what failed."""
     globalLogBeginner.beginLoggingTo([], discardBuffer=True, redirectStandardIO=False)
 
 
 def pytest_collection_finish() -> None:
-    """Nothing imported will ever be garbage: without it, looking for garbage after each test is quick."""
+    """Freeze all that is imported, as it never becomes garbage: collecting after each test is quick without it."""
     gc.collect()
     gc.freeze()
 
@@ -49,8 +49,8 @@ class UnhandledErrors:
 @pytest.fixture(autouse=True)
 def nothingLeftBehind(request: pytest.FixtureRequest) -> Iterator[None]:
     """
-    Trial's own tests see to what is logged while they run, expected errors among it, and never run
-    the reactor: they get the checks that need no turn of it, and no time.
+    Check what a test leaves behind. Trial's test cases check logged errors themselves, and never run the reactor:
+    they get only the checks that need no turn of it, and no time.
     """
     usesReactor = not (request.cls and issubclass(request.cls, unittest.TestCase))
     errors = UnhandledErrors()
@@ -58,7 +58,7 @@ def nothingLeftBehind(request: pytest.FixtureRequest) -> Iterator[None]:
         _turn()  # the first one starts the reactor, which opens what it needs for itself
         globalLogPublisher.addObserver(errors)
     before = _held()
-    # By now nobody holds the last test any more. What is still there stays, and is not looked through each time.
+    # By now nothing refers to the last test. What is still alive stays, and need not be looked through each time.
     gc.collect()
     gc.freeze()
     yield
@@ -94,7 +94,7 @@ def _held() -> dict[object, str]:
 
 
 def _descriptors() -> dict[object, str]:
-    """Named with what they lead to, since numbers are used again. Twisted keeps one in reserve, at the null device."""
+    """Open descriptors, with what they lead to, as numbers are reused. Twisted reserves one at the null device."""
     folder = "/proc/self/fd"
     if not os.path.isdir(folder):
         return {}
@@ -103,14 +103,14 @@ def _descriptors() -> dict[object, str]:
         try:
             where = os.readlink(f"{folder}/{number}")
         except OSError:
-            continue  # that with which the folder was listed
+            continue  # the descriptor with which the folder was listed
         if where != os.devnull:
             found["descriptor", number, where] = f"descriptor {number}, {where}"
     return found
 
 
 def _processes() -> dict[object, str]:
-    """Those that were started and are still there, or whose end nobody has asked for."""
+    """Child processes that still run, or that nobody has waited for."""
     try:
         with open(f"/proc/self/task/{os.getpid()}/children") as children:
             return {("process", pid): f"process {pid}, {_nameOf(pid)}" for pid in children.read().split()}

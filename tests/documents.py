@@ -28,9 +28,9 @@ _NAME = re.compile(r"\b[A-Z]{2,}\b|^(tinylb (run|check)|systemctl \w+|podman \w+
 @dataclass(frozen=True)
 class Part:
     """
-    Something in a document that a test does something about.
+    A part of a document that tests use.
 
-    @ivar kind: the language of a code block; C{note} for what nobody sees but the test.
+    @ivar kind: the language of a code block; C{note} for a comment that is meant for the test.
     @ivar line: where it begins, from 1.
     @ivar follows: whether nothing stands between it and the part before.
     """
@@ -96,13 +96,13 @@ class Document:
         return found
 
     def inline(self) -> list[str]:
-        """The commands within its prose, once each. Those with a word in capitals, or without an end, are names."""
+        """The commands within its prose, once each. With a word in capitals, or cut short, it is only a name."""
         paragraphs = "\n".join(self.prose()).split("\n\n")
         spans = dict.fromkeys(" ".join(span.split()) for each in paragraphs for span in quoted(each))
         return [each for each in spans if COMMAND.match(each) and not _NAME.search(each)]
 
     def links(self) -> list[str]:
-        """Where it leads to."""
+        """The targets of its links."""
         return [link for line in self.prose() for link in _LINK.findall(line)]
 
     def sections(self) -> list[str]:
@@ -110,12 +110,12 @@ class Document:
         return [_anchor(line.removeprefix("## ")) for line in self.prose() if line.startswith("## ")]
 
     def contents(self) -> list[str]:
-        """The anchors in what stands before its first section, in order; none where it says nothing of its sections."""
+        """The anchors in its table of contents, before its first section, in order; empty without such a table."""
         before = takewhile(lambda line: not line.startswith("## "), self.prose())
         return re.findall(r"\]\(#([^)]+)\)(?= ?(?:·|\||$))", "\n".join(before), re.MULTILINE)
 
     def anchors(self) -> set[str]:
-        """What a link may name within it, as it is shown on the web."""
+        """The anchors of all its headings, as the web page has them."""
         return {_anchor(found[1]) for line in self.prose() if (found := _HEADING.fullmatch(line))}
 
 
@@ -124,16 +124,16 @@ def _anchor(heading: str) -> str:
 
 
 def quoted(cell: str) -> list[str]:
-    """What stands in a cell between backquotes."""
+    """The texts between backquotes in a cell."""
     return re.findall(r"`([^`]+)`", cell)
 
 
 def documents() -> list[Document]:
-    """All of them."""
+    """All documents."""
     paths = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "deploy").rglob("*.md"))]
     return [Document(path) for path in paths]
 
 
 def document(name: str) -> Document:
-    """One of them, by its path within the project."""
+    """One document, by its path within the project."""
     return Document(ROOT / name)

@@ -1,4 +1,4 @@
-"""The lines that the program may log, as its source has them, and whether a list of examples explains them all."""
+"""Finds the log messages in the source, and whether a list of example lines covers them all."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from pathlib import Path
 METHODS = {"info", "warn", "error", "critical", "failure", "emit"}
 
 VAGUE = 4
-"""A template with no more fixed characters says little of what its lines look like."""
+"""A template with at most so many fixed characters says little about its lines."""
 
 
 @dataclass(frozen=True)
 class Template:
-    """What stands in a call to a logger, with its fields in braces."""
+    """The format of a call to a logger, with its fields in braces."""
 
     text: str
 
     @property
     def pattern(self) -> re.Pattern[str]:
-        """Matches the lines that it makes."""
+        """Matches the lines that the template makes."""
         parts = re.split(r"\{[^{}]*\}", self.text)
         return re.compile(".+".join(map(re.escape, parts)))
 
     @property
     def weight(self) -> int:
-        """How much of it is fixed."""
+        """How many of its characters are fixed."""
         return len(re.sub(r"\{[^{}]*\}", "", self.text))
 
 
 def templates(package: Path) -> list[Template]:
-    """Those of all calls in a package, each once. What is for developers only is left out."""
+    """The templates of all calls in a package, each once, without those at the debug level."""
     found: dict[str, Template] = {}
     for path in sorted(package.rglob("*.py")):
         for call in _calls(ast.parse(path.read_text())):
@@ -52,9 +52,9 @@ def _calls(tree: ast.AST) -> Iterator[ast.Call]:
 
 def explained(templates: Iterable[Template], lines: Sequence[str]) -> tuple[list[Template], list[str]]:
     """
-    Give each template a line of its own.
+    Assign each template a line of its own.
 
-    @return: the templates that have none, and the lines that none could make.
+    @return: the templates without a line, and the lines that no template makes.
     """
     candidates: dict[Template, list[int]] = {each: [] for each in templates}
     strange = []
@@ -62,7 +62,7 @@ def explained(templates: Iterable[Template], lines: Sequence[str]) -> tuple[list
         makers = [each for each in candidates if each.pattern.fullmatch(line)]
         best = max((each.weight for each in makers), default=0)
         for each in makers:
-            # One that is nearly all fields could make nearly any line.
+            # A template that is nearly all fields matches nearly any line.
             if each.weight == best or best <= VAGUE:
                 candidates[each].append(number)
         if not makers:
@@ -70,7 +70,7 @@ def explained(templates: Iterable[Template], lines: Sequence[str]) -> tuple[list
     owners: dict[int, Template] = {}
 
     def settle(template: Template, asked: set[int]) -> bool:
-        """Find it a line, if need be that of another one, for which there is one more."""
+        """Find a line for a template; take that of another template if that one can have another line."""
         for number in candidates[template]:
             if number not in asked:
                 asked.add(number)

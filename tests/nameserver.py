@@ -1,6 +1,6 @@
 """
-An authoritative DNS server as a process of its own. It takes its zone as JSON from standard input, a line each time,
-answers with what it has been asked so far, and ends with its standard input.
+An authoritative DNS server as a process of its own. It reads its zone from standard input, as a line of JSON, answers
+each line with what it has been asked so far, and ends with its standard input.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from twisted.protocols.basic import LineOnlyReceiver
 ROOT = Path(__file__).parents[1]
 
 LARGEST = 512
-"""Of a datagram, see RFC 1035."""
+"""Bytes in a datagram, see RFC 1035."""
 
 CODES = {"SERVFAIL": dns.ESERVER, "REFUSED": dns.EREFUSED}
 
@@ -31,9 +31,9 @@ class NameServer:
     """
     The process.
 
-    @param host: where it listens.
-    @param port: the same; by default a free one.
-    @param inside: a command that runs another one.
+    @param host: the address where it listens.
+    @param port: the port where it listens; by default a free one.
+    @param inside: a command that runs another command, which is given to it.
     """
 
     def __init__(self, host: str = "127.0.0.1", port: int = 0, inside: Sequence[str] = ()) -> None:
@@ -48,10 +48,10 @@ class NameServer:
 
     def publish(self, *records: str, failing: Mapping[str, str] | None = None) -> None:
         """
-        This is the zone from now on.
+        Replace the zone.
 
         @param records: such as C{api.example 60 A 192.0.2.1}.
-        @param failing: what to say instead of an answer, by questions such as C{api.example AAAA}: C{SERVFAIL},
+        @param failing: what to do instead of answering, by questions such as C{api.example AAAA}: C{SERVFAIL},
             C{REFUSED}, or C{SILENCE}.
         """
         self._tell({"records": records, "failing": failing or {}})
@@ -61,15 +61,15 @@ class NameServer:
         return int(self._tell({}).get(question, 0))
 
     def freeze(self) -> None:
-        """Let it run no more. Who asks hears nothing."""
+        """Stop the process for now: questions get no answer."""
         self._process.send_signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """Let it run again."""
+        """Let the process go on."""
         self._process.send_signal(signal.SIGCONT)
 
     def close(self) -> None:
-        """End it, at once. Who asks is refused."""
+        """Kill the process: questions are refused."""
         self._process.kill()
         self._process.wait()
         for stream in (self._process.stdin, self._process.stdout):
@@ -88,7 +88,7 @@ class NameServer:
 
 
 def parsed(record: str) -> dns.RRHeader:
-    """A record, as it stands in a zone."""
+    """A record from its text in a zone."""
     name, lifetime, kind, *data = record.split()
     number = getattr(dns, kind)
     arguments = [int(each) if each.isdigit() else each.rstrip(".") for each in data]
@@ -114,7 +114,7 @@ class Authority(server.DNSServerFactory):
         self.records: list[dns.RRHeader] = []
 
     def handleQuery(self, message: dns.Message, protocol: Any, address: Any) -> None:
-        """Answer, or not."""
+        """Answer, fail or stay silent, as C{failing} has it."""
         query = message.queries[0]
         name = query.name.name.lower().decode()
         question = f"{name} {dns.QUERY_TYPES[query.type]}"
@@ -143,7 +143,7 @@ class Authority(server.DNSServerFactory):
 
 
 class Datagrams(dns.DNSDatagramProtocol):
-    """Cuts what is too long, and says so."""
+    """Truncates messages that are too long, and says so in them."""
 
     def writeMessage(self, message: dns.Message, address: tuple[str, int]) -> None:
         """Write a message."""
@@ -152,7 +152,7 @@ class Datagrams(dns.DNSDatagramProtocol):
 
 
 class Commands(LineOnlyReceiver):
-    """Does as it is told."""
+    """The commands on standard input."""
 
     delimiter = b"\n"
     MAX_LENGTH = 1 << 24
@@ -161,7 +161,7 @@ class Commands(LineOnlyReceiver):
         self._authority = authority
 
     def lineReceived(self, line: bytes) -> None:
-        """A zone, or nothing new."""
+        """Take a new zone, if the line has one, and answer with what was asked."""
         told = json.loads(line)
         if told:
             self._authority.records = [parsed(record) for record in told["records"]]
@@ -169,14 +169,14 @@ class Commands(LineOnlyReceiver):
         print(json.dumps(self._authority.asked), flush=True)
 
     def connectionLost(self, reason: object = None) -> None:
-        """Whoever started this wants it to end."""
+        """End the process: the test has closed its standard input."""
         from twisted.internet import reactor
 
         reactor.stop()
 
 
 def listen(reactor: Any, authority: Authority, host: str, port: int) -> int:
-    """On a port for datagrams and connections alike."""
+    """Listen on a port, over UDP and TCP alike; return its number."""
     while True:
         listening = reactor.listenTCP(port, authority, interface=host)
         number: int = listening.getHost().port

@@ -1,4 +1,4 @@
-"""systemd, as far as it listens to a service: the far end of sd_notify(3)."""
+"""The side of systemd in sd_notify(3): it receives what a service tells."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ PATIENCE = 20.0
 
 class Manager:
     """
-    Listens.
+    Receives the messages of a service.
 
-    @ivar name: as it is told in C{NOTIFY_SOCKET}: a path, or C{@} and a name in the abstract namespace.
-    @ivar environment: of the service.
+    @ivar name: the value of C{NOTIFY_SOCKET}: a path, or C{@} and a name in the abstract namespace.
+    @ivar environment: the variables for the service.
     """
 
     def __init__(self, name: str, watchdog: float = 0) -> None:
@@ -29,7 +29,7 @@ class Manager:
         return self._socket.recv(4096).decode()
 
     def hearAll(self) -> list[str]:
-        """Those that have come so far."""
+        """The messages that have come so far."""
         messages = []
         self._socket.setblocking(False)
         try:
@@ -41,7 +41,7 @@ class Manager:
             self._socket.settimeout(PATIENCE)
 
     def waitFor(self, line: str) -> None:
-        """Wait until it is told so."""
+        """Wait until a message has this line."""
         heard: list[str] = []
         deadline = time.monotonic() + PATIENCE
         while line not in heard:
@@ -49,5 +49,5 @@ class Manager:
             heard += self.hear().split("\n")
 
     def close(self) -> None:
-        """Listen no more."""
+        """Close the socket."""
         self._socket.close()

@@ -18,7 +18,7 @@ from tinylb.testing import Behaviour, ManualProvider, MemoryBackend, MemoryEndpo
 
 @implementer(IObserver)
 class Gateway(MultiService):
-    """The application: it balances over what a provider publishes, and keeps a list of whom it has lost."""
+    """The application: it balances over what a provider publishes, and keeps a list of the targets it has lost."""
 
     def __init__(self, reactor: IReactorTime, endpoint: IStreamServerEndpoint, provider: IProvider) -> None:
         MultiService.__init__(self)
@@ -34,7 +34,7 @@ class Gateway(MultiService):
 
 @pytest_twisted.ensureDeferred
 async def test_gatewaySurvivesABlackHole() -> None:
-    """A client is served though a backend does not answer, and a stop lets it finish."""
+    """A client is served although a backend does not answer, and a stop lets it finish."""
     clock = Clock()
     endpoint, provider = MemoryEndpoint(clock), ManualProvider()
     gateway = Gateway(clock, endpoint, provider)
@@ -46,7 +46,7 @@ async def test_gatewaySurvivesABlackHole() -> None:
     await gateway.service.whenReady()
 
     clients = [endpoint.connect(), endpoint.connect()]
-    clock.advance(0.25)  # whoever met the black hole has now been sent to the other backend as well
+    clock.advance(0.25)  # by now the client that met the black hole is connected to the other backend
     assert len(healthy.connections) == 2
 
     provider.set(BackendSet({"b": healthy}))

@@ -47,7 +47,7 @@ class WorkshopTests(SynchronousTestCase):
         self.successResultOf(stopped)
 
     def test_clientOfAWorkerThatLeaves(self) -> None:
-        """When a worker leaves, its client is reset; it connects again, and is served by one who is there."""
+        """When a worker leaves, its client is reset; it connects again, and is served by the worker that is left."""
         alice, bob = MemoryBackend(self.clock, "alice:80"), MemoryBackend(self.clock, "bob:80")
         self.workshop.arrive("alice", alice)
         client = self.endpoint.connect()

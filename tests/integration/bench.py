@@ -1,4 +1,4 @@
-"""One test's balancers and the sockets around them."""
+"""The balancers of one test, and the sockets around them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Closing(Protocol):
 
 
 class Listening(Closing, Protocol):
-    """A server, whatever it does."""
+    """Anything with an address that listens."""
 
     address: Address
 
@@ -56,7 +56,7 @@ def backend(server: Listening) -> EndpointBackend:
 
 
 def addressOf(host: IAddress) -> Address:
-    """What a socket is told to connect there."""
+    """The address as a socket takes it."""
     if isinstance(host, UNIXAddress):
         return (host.name or b"").decode()
     assert isinstance(host, (IPv4Address, IPv6Address))
@@ -69,7 +69,7 @@ def backendsJSON(**servers: Listening) -> str:
 
 
 def isRelayedByTheKernel() -> bool:
-    """Of the one pair there is, L{False} if the reactor has two transports for it, one at either end."""
+    """Whether the only pair is the kernel engine's; if not, the reactor has a transport for either end."""
     transports = {each for each in (*reactor.getReaders(), *reactor.getWriters()) if isinstance(each, Connection)}
     assert len(transports) in (0, 2)
     return not transports
@@ -101,16 +101,16 @@ class Balanced:
         self._value.set(BackendSet(backends))
 
     def told(self, kind: type[E]) -> list[E]:
-        """What happened so far, of one kind."""
+        """The events of one kind so far."""
         return [event for event in self.events if isinstance(event, kind)]
 
     async def hear(self, kind: type[E], count: int = 1) -> list[E]:
-        """Wait until so much of a kind has happened."""
+        """Wait until there are so many events of a kind."""
         await eventually(lambda: len(self.told(kind)) >= count, f"{count} {kind.__name__} among {self.events}")
         return self.told(kind)
 
     async def hearOne(self, kind: type[E]) -> E:
-        """Wait until something of a kind has happened, which must be the only one."""
+        """Wait for an event of a kind, which must be the only one."""
         (event,) = await self.hear(kind)
         return event
 
@@ -124,7 +124,7 @@ class Joined(NamedTuple):
 
 
 class Bench:
-    """What it hands out is closed when the test is over."""
+    """Makes balancers and clients for a test, and closes them after it."""
 
     def __init__(self, engine: BalancerOptions) -> None:
         self._engine = engine
@@ -134,7 +134,7 @@ class Bench:
         self._closing: list[Closing] = []
 
     def add(self, thing: C) -> C:
-        """Close this, too."""
+        """Close this after the test, too."""
         self._closing.append(thing)
         return thing
 
@@ -146,7 +146,7 @@ class Bench:
         drain: float = 0.0,
         **options: Unpack[BalancerOptions],
     ) -> Balanced:
-        """A balancer that listens, by default on TCP and without backends. It begins with the first one."""
+        """A balancer that listens, by default on TCP and without backends. It begins with the first backend."""
         value: Value[BackendSet] = Value()
         complete: BalancerOptions = {"random": lambda: 0.0, **self._engine, **options}
         service = LoadBalancerService(
@@ -163,7 +163,7 @@ class Bench:
         return balanced
 
     def balancer(self, **options: Unpack[BalancerOptions]) -> tuple[LoadBalancer, list[Event]]:
-        """A balancer without a service, and what happens in it."""
+        """A balancer without a service, and the events that it tells."""
         complete: BalancerOptions = {**self._engine, **options}
         balancer = LoadBalancer(reactor, **complete)
         recorder = Recorder()
@@ -172,14 +172,14 @@ class Bench:
         return balancer, recorder.events
 
     async def join(self, server: Server | None = None, endpoint: IStreamServerEndpoint | None = None) -> Joined:
-        """A client and a server's end that are joined by a balancer of their own."""
+        """A client and a server's end, joined by a new balancer."""
         server = self.add(server or Server())
         balanced = await self.balance(endpoint=endpoint)
         balanced.publish(a=backend(server))
         return await self.joinBy(balanced, server)
 
     async def joinBy(self, balanced: Balanced, server: Server, client: Peer | None = None) -> Joined:
-        """A client, by default a new one, and the server's end that this balancer joins to it as the next backend."""
+        """A client, by default a new one, and the server's end that this balancer joins to it next."""
         opened = len(balanced.told(PairOpened))
         client = client or self.connect(balanced)
         serving = await server.accept()

@@ -1,4 +1,4 @@
-"""Servers at the far side of a balancer: taken by hand, self-acting, refusing, or not answering at all."""
+"""Servers behind a balancer: ones that the test accepts for, that act alone, that refuse, or that do not answer."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from twisted.internet.threads import deferToThread
 from tests.integration.sockets import PATIENCE, Address, Peer, connect, familyOf, nameOf
 
 SYN_SENT = "02"
-"""As /proc/net/tcp has it."""
+"""The state of a connection that is being made, in /proc/net/tcp."""
 
 
 class Server:
     """
-    A listening socket; each connection to it is taken by hand.
+    A listening socket; the test accepts each connection to it.
 
-    @param where: a literal of this machine, or the path of a UNIX socket.
+    @param where: an IP address of this machine, or the path of a UNIX socket.
     """
 
     def __init__(self, where: str | Path = "127.0.0.1", backlog: int = 128) -> None:
@@ -40,13 +40,13 @@ class Server:
         return deferToThread(self.acceptNow)
 
     def close(self) -> None:
-        """Listen no more, and close what was accepted."""
+        """Stop listening, and close what was accepted."""
         self.socket.close()
         for peer in self._accepted:
             peer.close()
 
     def acceptNow(self) -> Peer:
-        """The same, for threads: it blocks."""
+        """Accept the next connection in this thread, which blocks."""
         peer = Peer(self.socket.accept()[0])
         self._accepted.append(peer)
         return peer
@@ -54,8 +54,8 @@ class Server:
 
 class BlackHole(Server):
     """
-    A server that does not answer: its queue is full, and the kernel drops whatever else arrives, as on a
-    machine that is gone. Nobody is told so, and connecting takes for ever.
+    A server that does not answer: its queue is full, and the kernel silently drops whatever else arrives, as if the
+    machine were gone. Connecting takes for ever.
     """
 
     def __init__(self) -> None:
@@ -75,7 +75,7 @@ class BlackHole(Server):
         return sum(remote.endswith(there) and state == SYN_SENT for _, _, remote, state, *_ in map(str.split, lines))
 
     def open(self) -> None:
-        """Answer from now on. What the kernel has dropped it hears again, within about a second."""
+        """Answer from now on. Clients send again, within about a second, what the kernel has dropped."""
         self.socket.listen(128)
 
     def close(self) -> None:
@@ -85,7 +85,7 @@ class BlackHole(Server):
             filler.close()
 
     def acceptNow(self) -> Peer:
-        """See L{Server.acceptNow}. Those that fill the queue are nobody's."""
+        """See L{Server.acceptNow}. Skips the connections that fill the queue."""
         while True:
             peer = super().acceptNow()
             if peer.socket.getpeername() not in self._fillers:
@@ -100,7 +100,7 @@ class BlackHole(Server):
 
 class NamedServer:
     """
-    Says its name to each client, then echoes what it hears.
+    Sends its name to each client, then echoes what it receives.
 
     @ivar served: how many clients there were.
     """
@@ -141,7 +141,7 @@ class _SayNameAndEcho(BaseRequestHandler):
 
 
 class Refusing:
-    """A port at which nobody listens, and nobody else will: a socket is bound to it that does not."""
+    """A port that refuses connections: a socket is bound to it that does not listen, so that nobody else can."""
 
     def __init__(self) -> None:
         self._socket = socket.socket()

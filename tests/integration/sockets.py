@@ -18,7 +18,7 @@ from twisted.internet.threads import deferToThread
 reactor = cast(PosixReactorBase, installedReactor)
 
 PATIENCE = 10.0
-"""Seconds after which a test gives up. Nothing waits for them to pass."""
+"""Seconds after which a test gives up. No test waits for them to pass."""
 
 QUIET = 0.3
 """Seconds without a byte after which a connection counts as held up."""
@@ -27,7 +27,7 @@ ZEROS = memoryview(bytes(64 << 20))
 """More than all buffers between two ends hold."""
 
 Address = tuple[str, int] | str
-"""Of a TCP socket, or the path of a UNIX one."""
+"""The address of a TCP socket, or the path of a UNIX socket."""
 
 
 async def eventually(condition: Callable[[], bool], what: str, within: float = PATIENCE) -> None:
@@ -47,9 +47,9 @@ class Ending(Enum):
 
 class Peer:
     """
-    One end of a connection. What may have to wait for the other end runs in a thread, and begins at once.
+    One end of a connection. Operations that may block on the other end run in a thread, and begin at once.
 
-    @ivar address: its own.
+    @ivar address: its own address.
     """
 
     def __init__(self, connection: socket.socket) -> None:
@@ -62,11 +62,11 @@ class Peer:
         return deferToThread(self.socket.sendall, data)
 
     def receive(self, count: int) -> Deferred[bytes]:
-        """Exactly so many bytes."""
+        """Receive exactly so many bytes."""
         return deferToThread(self._receive, count)
 
     def receiveToEnd(self) -> Deferred[tuple[bytes, Ending]]:
-        """Everything up to the end, and how that was."""
+        """Everything up to the end of the connection, and how it ended."""
         return deferToThread(self._receiveToEnd)
 
     def finish(self) -> None:
@@ -74,12 +74,12 @@ class Peer:
         self.socket.shutdown(socket.SHUT_WR)
 
     def reset(self) -> None:
-        """Reset the connection. Nobody may be using it in a thread."""
+        """Reset the connection. No thread may be using it."""
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.socket.close()
 
     def close(self) -> None:
-        """Close both directions; whoever receives in a thread is woken."""
+        """Close both directions, which wakes a thread that receives."""
         try:
             self.socket.shutdown(socket.SHUT_RDWR)
         except OSError:
@@ -87,11 +87,11 @@ class Peer:
         self.socket.close()
 
     def fill(self, data: memoryview = ZEROS) -> Deferred[int]:
-        """Send until nothing more is taken for a moment, which must be before the end; fires with how much that was."""
+        """Send until nothing more is taken for a moment, but not all; fires with the number of bytes that were."""
         return deferToThread(self._fill, data)
 
     def takeWhatIsThere(self) -> bytes:
-        """What the kernel has for it, without waiting and without a turn of the reactor."""
+        """What the kernel has received so far, without waiting and without a turn of the reactor."""
         data = bytearray()
         self.socket.setblocking(False)
         try:
@@ -137,7 +137,7 @@ class Peer:
 
 def connect(address: Address, own: Path | None = None) -> Peer:
     """
-    A client of whatever listens there; the kernel accepts it without anybody's help.
+    A client of the listener at an address; the kernel completes the connection without a call to accept.
 
     @param own: the path of its own UNIX socket, which has no name otherwise.
     """

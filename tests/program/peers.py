@@ -1,4 +1,4 @@
-"""Who talks to a balancer: clients that connect to it, and servers behind it, on real sockets."""
+"""The peers of a balancer on real sockets: clients that connect to it, and servers behind it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def freePort(host: str = "127.0.0.1") -> int:
 
 
 class _Conversation(socketserver.BaseRequestHandler):
-    """Says the server's name, then whatever it is told."""
+    """Sends the server's name, then echoes what it receives."""
 
     server: _Listener
 
@@ -60,7 +60,7 @@ class Server:
     """
     A backend: greets each client with its name and a line feed, then echoes until the client's FIN.
 
-    @ivar target: where it is, as the backends file has it.
+    @ivar target: its target in a backends file.
     """
 
     def __init__(self, name: str, host: str = "127.0.0.1", port: int = 0) -> None:
@@ -78,7 +78,7 @@ class Server:
             return len(self._listener.open)
 
     def close(self) -> None:
-        """Listen no more, and end what is open. May be called again."""
+        """Stop listening, and end the open connections. May be called again."""
         self._listener.shutdown()
         self._thread.join(PATIENCE)
         with self._listener.lock:
@@ -107,11 +107,11 @@ class Client:
         self.socket.sendall(data)
 
     def finish(self) -> None:
-        """Send a FIN, and stay to hear the rest."""
+        """Send a FIN, and go on receiving."""
         self.socket.shutdown(socket.SHUT_WR)
 
     def receive(self, size: int) -> bytes:
-        """Exactly so many bytes, or what there was before the end."""
+        """The next bytes: exactly so many, or fewer if the connection ends before."""
         deadline = time.monotonic() + PATIENCE
         while len(self._received) < size and self._more(deadline):
             pass
@@ -130,7 +130,7 @@ class Client:
         return self.receive(len(data)) == data
 
     def ending(self) -> str:
-        """Wait for the end, whatever comes before it; C{"closed"} or C{"reset"}."""
+        """Wait for the end, ignoring what comes before it; C{"closed"} or C{"reset"}."""
         deadline = time.monotonic() + PATIENCE
         try:
             while self._more(deadline):
@@ -156,7 +156,7 @@ class Client:
 
 
 def parseAddress(text: str) -> Address:
-    """An address as it stands in tinylb's log."""
+    """An address from its text in tinylb's log."""
     if text.startswith("unix:"):
         return text.removeprefix("unix:")
     found = cast("re.Match[str]", re.fullmatch(r"\[?([^]]*)\]?:(\d+)", text))

@@ -1,4 +1,4 @@
-"""Programs as processes: started for a test, waited for by what they say, and always ended."""
+"""Programs as processes: started for a test, which can wait for what they print, and always ended."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ ROOT = Path(__file__).parents[2]
 SCRIPTS = Path(sys.executable).parent
 
 PATIENCE = 20.0
-"""Seconds that a test waits for what has to come before it fails. Nothing here takes that long on a good day."""
+"""Seconds that a test waits for something before it fails. Nothing takes nearly that long normally."""
 
 
 def waitUntil(condition: Callable[[], object], what: str, seconds: float = PATIENCE) -> None:
-    """Look again and again until C{condition} holds; for what nobody tells us about."""
+    """Poll until C{condition} holds, for what cannot be waited for otherwise."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"after {seconds:g} s still not: {what}"
@@ -33,7 +33,7 @@ class Process:
     A running program, in a process group of its own.
 
     @param descriptors: its soft and hard limit of open descriptors, as the shell's ulimit sets them.
-    @param inherits: descriptors of ours that it gets.
+    @param inherits: our descriptors that it inherits.
     """
 
     def __init__(
@@ -74,15 +74,15 @@ class Process:
 
     @property
     def output(self) -> str:
-        """All that it has said so far, on either channel."""
+        """All that it has printed so far, on standard output and standard error."""
         with self._heard:
             return "\n".join(self._said)
 
     def waitFor(self, pattern: str, count: int = 1) -> re.Match[str]:
         """
-        Wait until it has said a thing C{count} times, or fail with all that it has said.
+        Wait until C{count} lines of its output match, or fail with all of its output.
 
-        @return: the last of the matches.
+        @return: the match number C{count}.
         """
         deadline = time.monotonic() + PATIENCE
         with self._heard:
@@ -97,12 +97,12 @@ class Process:
                 self._heard.wait(min(remaining, 0.1))
 
     def count(self, pattern: str) -> int:
-        """How many lines it has said that match."""
+        """How many lines of its output match."""
         with self._heard:
             return sum(1 for line in self._said if re.search(pattern, line))
 
     def type(self, line: str) -> None:
-        """Type a line at it."""
+        """Write a line to its standard input."""
         assert self._process.stdin is not None
         self._process.stdin.write(line + "\n")
         self._process.stdin.flush()
@@ -111,14 +111,14 @@ class Process:
         """
         Send it a signal.
 
-        @return: whether it was still there.
+        @return: whether it still runs.
         """
         self._process.send_signal(number)
         return self._process.poll() is None
 
     def ended(self, seconds: float = PATIENCE) -> int:
         """
-        Wait for its end, and for the last of what it says.
+        Wait for its end, and for the last of its output.
 
         @return: the exit status; negative for the signal that ended it.
         """
@@ -136,7 +136,7 @@ class Process:
         return self.ended()
 
     def close(self) -> None:
-        """End whatever is left of it, and of its children."""
+        """Kill what is left of it and of its children."""
         try:
             os.killpg(self.pid, SIGKILL)
         except ProcessLookupError:

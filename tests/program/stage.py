@@ -16,12 +16,12 @@ LOOPBACK = "tcp:0:interface=127.0.0.1"
 
 RUNNERS: dict[str, list[str | Path]] = {
     "twistd": [SCRIPTS / "twistd", "-n", "--pidfile=", "tinylb"],
-    # It would write JSON where nobody looks on.
+    # Otherwise it writes JSON when its output is no terminal.
     "twist": [SCRIPTS / "twist", "--log-format=text", "tinylb"],
 }
 
 NOISE = re.compile(r"Traceback|Unhandled error|Starting factory|Stopping factory")
-"""What tinylb never says, whatever a test does to it."""
+"""What tinylb never logs, whatever a test does to it."""
 
 
 class Tinylb(Process):
@@ -36,14 +36,14 @@ class Tinylb(Process):
 
     @property
     def address(self) -> tuple[str, int]:
-        """Where it listens first."""
+        """The address of its first listener."""
         address = self.addresses[0]
         assert isinstance(address, tuple)
         return address
 
     @property
     def url(self) -> str:
-        """The same for curl."""
+        """The URL of its first listener."""
         host, port = self.address
         return f"http://{host}:{port}/"
 
@@ -54,7 +54,7 @@ class Tinylb(Process):
 
 class Stage:
     """
-    Starts things, and ends them together with the test. tinylb may have said nothing of L{NOISE}.
+    Starts tinylb, servers and clients, and ends them with the test. tinylb must not have logged any L{NOISE}.
 
     @ivar folder: an empty folder of the test's own; programs run in it.
     @ivar file: a backends file in it, once L{write} has been called.
@@ -84,7 +84,7 @@ class Stage:
         return tinylb
 
     def follow(self, *arguments: str | Path, **options: Any) -> Tinylb:
-        """The same over the backends file."""
+        """Start tinylb over the backends file, and wait until it listens."""
         return self.balance("--backends-file", self.file, *arguments, **options)
 
     def server(self, name: str, host: str = "127.0.0.1", port: int = 0) -> Server:
@@ -92,7 +92,7 @@ class Stage:
         return self._stack.enter_context(closing(Server(name, host, port)))
 
     def servers(self, *names: str) -> dict[str, Server]:
-        """Several, and the backends file names them."""
+        """Several backends, which the backends file names."""
         servers = {name: self.server(name) for name in names}
         self.write(servers)
         return servers
@@ -102,7 +102,7 @@ class Stage:
         return self._stack.enter_context(closing(Client(where.address if isinstance(where, Tinylb) else where)))
 
     def nameOf(self, tinylb: Tinylb) -> str:
-        """Who serves a new client; empty when nobody does."""
+        """The name of the backend that serves a new client; empty when none does."""
         with closing(Client(tinylb.address)) as client:
             return client.line()
 
@@ -111,13 +111,13 @@ class Stage:
         self.writeText(spell(backends))
 
     def writeText(self, content: str) -> None:
-        """The same with any content."""
+        """Replace the backends file by any content."""
         new = self.file.with_name("backends.json.new")
         new.write_text(content)
         new.rename(self.file)
 
     def close(self) -> None:
-        """End everything. Those who listen are the last to go."""
+        """End everything, what was started last first, and check what tinylb has logged."""
         self._stack.close()
         for tinylb in self._started:
             assert not NOISE.search(tinylb.output), f"{tinylb.command} said:\n{tinylb.output}"

@@ -1,4 +1,4 @@
-"""A folder with a kubeconfig and what it names, and a way to an API server that follows it."""
+"""A folder with a kubeconfig and the files that it names, and an C{Access} that follows it."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from tinylb.providers.kubernetes.access import Access, AccessError, Session, Wro
 
 class AccessCase(SynchronousTestCase):
     """
-    Certificates are real ones; programs are not.
+    The certificates are real; the programs are stand-ins.
 
-    @ivar path: of the kubeconfig.
+    @ivar path: the path of the kubeconfig.
     """
 
     def setUp(self) -> None:
-        """There are an authority, C{authority.pem}, and our certificate with its key, C{client.pem}."""
+        """The folder has an authority, C{authority.pem}, and our certificate with its key, C{client.pem}."""
         try:
             from tests.certificates import Authority
         except ImportError as error:
@@ -43,36 +43,36 @@ class AccessCase(SynchronousTestCase):
     def write(
         self, cluster: Mapping[str, Any] | None = None, user: Mapping[str, Any] | None = None, **others: Any
     ) -> None:
-        """Replace the kubeconfig by one that believes the authority, and has these things beside."""
+        """Replace the kubeconfig by one that trusts the authority, and has these entries."""
         ca = {} if (cluster or {}).get("insecure-skip-tls-verify") else {"certificate-authority": "authority.pem"}
         self.replace("kubelet.conf", kubeconfig({**ca, **(cluster or {})}, user, **others))
 
     def replace(self, name: str, content: bytes) -> None:
-        """Replace a file, at once."""
+        """Replace a file, by a rename."""
         (self.folder / "next").write_bytes(content)
         os.replace(self.folder / "next", self.folder / name)
 
     def access(self, *, mayBeMissing: bool = False) -> Access:
-        """A way that follows the kubeconfig."""
+        """The access that the kubeconfig describes, which follows it."""
         return kubeconfigAccess(self.programs, self.clock, self.path, mayBeMissing=mayBeMissing)
 
     def session(self, access: Access) -> Session:
-        """What a request needs now."""
+        """The session that a request would use now."""
         return self.successResultOf(access.session())
 
     def authorization(self, access: Access) -> str:
-        """What is shown to the server now; nothing if there is no such header."""
+        """The Authorization header of a request now; empty if there is none."""
         return "".join(self.session(access).headers.get("Authorization", ()))
 
     def assertWrong(self, *words: str) -> None:
-        """There is no such way, which one line with these words says; it begins with the path of the kubeconfig."""
+        """L{WrongAccess} is raised, with one line that begins with the kubeconfig's path and has these words."""
         line = str(self.assertRaises(WrongAccess, self.access))
         self.assertTrue(line.isprintable() and line.startswith(f"{self.path}: "), line)
         for word in words:
             self.assertIn(word, line)
 
     def assertNone(self, asked: Deferred[Session], *words: str) -> None:
-        """There is no session, which one line with these words says."""
+        """There is no session; the error is one line with these words."""
         failure = self.failureResultOf(asked, AccessError)
         self.assertNotIsInstance(failure.value, WrongAccess)
         line = str(failure.value)

@@ -38,9 +38,9 @@ CLOSED = PairClosed(
 
 class HandThread:
     """
-    A thread that does what it was given when the test says so.
+    A thread whose jobs are done when the test says so.
 
-    @ivar jobs: what it was given and has not done.
+    @ivar jobs: the jobs that it has not done yet.
     @ivar isWorking: whether it is at work.
     """
 
@@ -50,7 +50,7 @@ class HandThread:
         self.failure: Exception | None = None
 
     def __call__(self, function: Callable[[], str | None]) -> Deferred[str | None]:
-        """See L{inDaemon <tinylb.daemons.inDaemon>}; with a C{failure} there is no thread to be had."""
+        """See L{inDaemon <tinylb.daemons.inDaemon>}; if there is a C{failure}, it is raised instead."""
         if self.failure is not None:
             raise self.failure
         done: Deferred[str | None] = Deferred()
@@ -59,9 +59,9 @@ class HandThread:
 
     def work(self, most: int = 1000) -> int:
         """
-        Do so many jobs, at the most.
+        Do at most so many jobs.
 
-        @return: how many there were.
+        @return: how many were done.
         """
         count = 0
         while self.jobs and count < most:
@@ -81,7 +81,7 @@ class HandThread:
 
 class Disk:
     """
-    What stands between a test and the real disk.
+    Stands between a test and the real disk, and can make it fail.
 
     @ivar room: how many bytes may still be written; L{None} for no limit.
     @ivar mayOpen: whether files can be opened.
@@ -124,7 +124,7 @@ class AccessLogCase(SynchronousTestCase):
         self.lines = logLines(self)
 
     def accessLog(self, now: Callable[[], float] | None = None) -> AccessLog:
-        """One that writes; its file is closed with the test."""
+        """A running access log; its file is closed after the test."""
         log = AccessLog(
             self.clock,
             str(self.path),
@@ -135,7 +135,7 @@ class AccessLogCase(SynchronousTestCase):
         return log
 
     def end(self, log: AccessLog) -> None:
-        """Stop it, and see that no timer is left."""
+        """Stop it, and check that no timer is left."""
         stopped = log.stopService()
         self.thread.work()
         self.clock.advance(1)
@@ -143,7 +143,7 @@ class AccessLogCase(SynchronousTestCase):
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def close(self, log: AccessLog, count: int = 1, **changes: Any) -> None:
-        """So many pairs have ended."""
+        """Tell the log that so many pairs have ended."""
         for _ in range(count):
             log.observe(replace(CLOSED, **changes))
 
@@ -153,16 +153,16 @@ class AccessLogCase(SynchronousTestCase):
         self.thread.work()
 
     def texts(self, path: Path | None = None) -> list[str]:
-        """The lines of the file, all of which have an end."""
+        """The lines of the file, which must all be complete."""
         content = (path or self.path).read_text()
         self.assertTrue(content.endswith("\n") or not content)
         return content.splitlines()
 
     def objects(self) -> list[dict[str, Any]]:
-        """What they say."""
+        """The lines of the file, read as JSON."""
         return [json.loads(text) for text in self.texts()]
 
     def assertCounted(self, log: AccessLog, written: int, dropped: int) -> None:
-        """So many were written, and are there, and so many were dropped."""
+        """So many lines were written, and are in the file, and so many were dropped."""
         self.assertEqual((log.written, log.dropped), (written, dropped))
         self.assertEqual(len(self.texts()), written)

@@ -1,4 +1,4 @@
-"""Providers that follow names, a resolver whose answers the test writes, and a clock that it moves."""
+"""Tests of DNS providers: a resolver whose answers the test decides, and a clock that it moves."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class MemoryResolver(ResolverBase):
     """
     Answers from a zone.
 
-    @ivar failures: what questions, such as C{api.example AAAA}, fail with.
+    @ivar failures: the errors of questions that fail, such as C{api.example AAAA}.
     @ivar held: questions that get no answer.
-    @ivar always: what every question is answered with, if there is something.
+    @ivar always: the answer to every question, if there is one.
     @ivar pending: questions that wait for an answer.
     @ivar asked: all there were.
     """
@@ -44,11 +44,11 @@ class MemoryResolver(ResolverBase):
         self._records: list[RRHeader] = []
 
     def publish(self, *records: str) -> None:
-        """Answer with these, such as C{api.example 60 A 192.0.2.1}; one without data only says that there is a name."""
+        """Answer with these, such as C{api.example 60 A 192.0.2.1}; one without data only makes the name exist."""
         self._records = [parsed(record) for record in records]
 
     def answerAll(self) -> None:
-        """Answer what waits, by the present zone."""
+        """Answer the waiting questions from the present zone."""
         self.held.clear()
         pending, self.pending = self.pending, []
         for question, answers in pending:
@@ -77,13 +77,13 @@ class MemoryResolver(ResolverBase):
 
 class DNSCase(SynchronousTestCase):
     """
-    @ivar provider: the one that is followed.
+    @ivar provider: the provider that is tested.
     @ivar published: the targets of each set that it has published.
-    @ivar sets: these sets.
+    @ivar sets: the sets themselves.
     """
 
     def setUp(self) -> None:
-        """A resolver, and what is logged."""
+        """Make a resolver, and collect what is logged."""
         self.reactor = MemoryReactorClock()
         self.clock = Clock()
         self.resolver = MemoryResolver()
@@ -93,12 +93,12 @@ class DNSCase(SynchronousTestCase):
         self.provider: DNSProvider | SRVProvider = self.make(DNSProvider, "api.example", 6443)
 
     def make(self, kind: Callable[..., T], *what: object, random: Callable[[], float] = lambda: 1.0) -> T:
-        """The provider that is followed from now on."""
+        """Make the provider that is tested from now on."""
         self.provider = provider = kind(self.reactor, *what, resolver=self.resolver, clock=self.clock, random=random)
         return provider
 
     def follow(self) -> Watcher[BackendSet]:
-        """Watch, and keep all that comes."""
+        """Watch the provider, and keep each set that it publishes."""
         watcher = self.provider.watch()
         self.addCleanup(watcher.close)
 
@@ -115,12 +115,12 @@ class DNSCase(SynchronousTestCase):
         self.clock.pump([0.01] * round(seconds * 100))
 
     def asked(self) -> list[str]:
-        """What was asked since the last time."""
+        """The questions that were asked since the last call."""
         asked, self.resolver.asked = self.resolver.asked, []
         return asked
 
     def timesAsked(self, question: str, seconds: float) -> list[float]:
-        """When a question is asked within so many seconds from now."""
+        """At which times, within so many seconds from now, a question is asked."""
         start = self.clock.seconds()
         times: list[float] = []
         self.asked()
@@ -132,5 +132,5 @@ class DNSCase(SynchronousTestCase):
 
     @property
     def error(self) -> str | None:
-        """What it says is wrong."""
+        """The error that the provider describes."""
         return self.provider.describe()["error"]

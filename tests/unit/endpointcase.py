@@ -1,4 +1,4 @@
-"""What the tests of balanced endpoints have in common: one over backends in memory, of which nothing may be left."""
+"""What tests of balanced endpoints share: an endpoint over backends in memory, of which nothing may be left."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from tinylb.testing import Behaviour, MemoryBackend, MemoryPeer, Recorder
 @implementer(IProtocolFactory)
 class Application:
     """
-    A factory of an application's, as its author would write it.
+    An application's factory, as its author would write it.
 
-    @param protocol: what it gives; L{None} for nothing.
-    @ivar built: what it has given.
+    @param protocol: what it builds; L{None} to build nothing.
+    @ivar built: the protocols that it has built.
     @ivar addresses: for which it was asked.
     @ivar life: how often it was started, and stopped.
     """
@@ -53,7 +53,7 @@ class Application:
 
 
 class EndpointCase(SynchronousTestCase):
-    """Tests of endpoints on a clock that the test moves. Each ends with the endpoint idle, and nothing scheduled."""
+    """Tests of endpoints on a clock that the test moves. After each the endpoint is idle, and nothing is scheduled."""
 
     def setUp(self) -> None:
         self.clock = Clock()
@@ -80,7 +80,7 @@ class EndpointCase(SynchronousTestCase):
         self.provider.set(BackendSet({id: self.backends[id] for id in ids}))
 
     def publishOnly(self, *backends: IBackend) -> None:
-        """The same with backends of the test's own."""
+        """Make a set of these backends, made by the test, the current one."""
         self.provider.set(BackendSet({backend.target: backend for backend in backends}))
 
     def hand(self, target: str = "a") -> HandBackend:
@@ -89,16 +89,16 @@ class EndpointCase(SynchronousTestCase):
         return self._hands[-1]
 
     def behave(self, behaviour: Behaviour, *ids: str) -> None:
-        """From now on these backends, or all of them, do this."""
+        """From now on these backends, or all of them, behave like this."""
         for id in ids or self.backends:
             self.backends[id].behaviour = behaviour
 
     def connect(self, endpoint: BalancedEndpoint) -> Deferred[IProtocol]:
-        """An application connects, with a protocol that the test plays with."""
+        """An application connects, with a protocol that the test controls."""
         return endpoint.connect(Application(MemoryPeer()))
 
     def connected(self, endpoint: BalancedEndpoint) -> MemoryPeer:
-        """It has connected."""
+        """An application has connected."""
         connecting = self.connect(endpoint)
         self.clock.advance(0)
         peer = self.successResultOf(connecting)
@@ -122,7 +122,7 @@ class EndpointCase(SynchronousTestCase):
         return Counter({id: len(backend.connections) for id, backend in self.backends.items()})
 
     def assertIdle(self, endpoint: BalancedEndpoint) -> None:
-        """Nothing is wanted, watched or open; nor scheduled, but for this moment."""
+        """Nothing is being dialed, watched or open, and once this moment is over nothing is scheduled."""
         self.clock.advance(0)
         known = endpoint.describe()
         self.assertEqual((known["connections"], known["dialing"]), (0, 0))
@@ -130,7 +130,7 @@ class EndpointCase(SynchronousTestCase):
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def leave(self, endpoint: BalancedEndpoint) -> None:
-        """Every server resets its connections, and what still waits comes to its deadline."""
+        """Every server resets its connections, and all deadlines pass: the endpoint must be idle then."""
         servers = [peer for backend in self.backends.values() for peer in backend.connections]
         for server in (*servers, *(backend.server for backend in self._hands)):
             if server.connected and server.ending is None:

@@ -1,4 +1,4 @@
-"""A balancer that explains itself."""
+"""What tests of C{LoadBalancer.explain} share."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)
 
 
 class ExplainCase(BalancerTestCase):
-    """Tests of C{explain}, at a wall clock that moves by a second each time it is looked at."""
+    """Tests of C{explain}, with a wall clock that moves by a second each time it is read."""
 
     def setUp(self) -> None:
         """It is noon."""
@@ -21,18 +21,18 @@ class ExplainCase(BalancerTestCase):
             self.patch(module, "timestamp", self.timestamp)
 
     def timestamp(self) -> str:
-        """It is a second later each time."""
+        """The wall clock, a second later each time."""
         self.seconds += 1
         return (NOON + timedelta(seconds=self.seconds)).isoformat(timespec="milliseconds")
 
     def explained(self, kit: MemoryBalancer) -> list[tuple[str | None, str | None, str | None]]:
-        """Of whom, what and why, newest first."""
+        """The backend, what was decided, and why, newest first."""
         return [(each["backend"], each["what"], each["why"]) for each in kit.balancer.explain()]
 
     def decided(self, kit: MemoryBalancer) -> list[tuple[str | None, str | None, str | None]]:
-        """The same without what is so at present."""
+        """The same, without the decisions that describe the present."""
         return [each for each in self.explained(kit) if each[1] not in ("picked", "passed over")]
 
     def passedOver(self, kit: MemoryBalancer) -> dict[str | None, str | None]:
-        """Who is passed over at present, and why."""
+        """The backends that are passed over at present, and why."""
         return {backend: why for backend, what, why in self.explained(kit) if what == "passed over"}

@@ -16,14 +16,14 @@ ONE = '{"backends": {"cp-1": "192.0.2.11:6443"}}'
 TWO = '{"backends": {"cp-1": "192.0.2.11:6443", "cp-2": "192.0.2.12:6443"}}'
 
 PROMISE = 5.0
-"""Seconds within which a change is published where nobody says that there is one."""
+"""Seconds within which a change is published when nothing notifies the provider of it."""
 
 
 class FileCase(SynchronousTestCase):
     """A provider of a file that the test writes."""
 
     def setUp(self) -> None:
-        """An empty folder, and what is logged."""
+        """Make an empty folder, and collect what is logged."""
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.folder = Path(folder.name)
@@ -35,7 +35,7 @@ class FileCase(SynchronousTestCase):
         self.lines = logLines(self)
 
     def follow(self) -> Watcher[BackendSet]:
-        """Watch, and keep in C{published} all that comes."""
+        """Watch the provider, and keep each set in C{published}."""
         watcher = self.provider.watch()
         self.addCleanup(watcher.close)
 

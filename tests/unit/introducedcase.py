@@ -1,4 +1,4 @@
-"""Clients that are proxies, and say for whom they have come."""
+"""What tests of introductions share: clients that are proxies, and send a header of the PROXY protocol."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ PROXY = IPv4Address("TCP", "127.0.0.1", 50000)
 
 
 class IntroducedCase(BalancerTestCase):
-    """Balancers with a listener whose clients have to introduce themselves."""
+    """Tests of balancers with a listener whose clients have to send an introduction."""
 
     def introduced(self, kit: MemoryBalancer) -> MemoryPeer:
-        """A proxy connects, and has said nothing yet."""
+        """A proxy connects, and has sent nothing yet."""
         endpoint = MemoryEndpoint(kit.clock)
         endpoint.listen(kit.balancer.entrance(proxyProtocol=True))
         return endpoint.connect()
 
     def saying(self, *pieces: bytes, **options: object) -> tuple[MemoryBalancer, MemoryPeer]:
-        """A balancer over C{a}, and a proxy that says this."""
+        """A balancer over C{a}, and a proxy that sends these pieces."""
         kit = self.balancer("a", **options)
         client = self.introduced(kit)
         for piece in pieces:

@@ -1,4 +1,4 @@
-"""Layers over a source that the test publishes by hand, and what they publish."""
+"""What tests of layered providers share: a source that the test publishes by hand, and what the layers publish."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from tinylb.providers.state import StateFile
 from tinylb.testing import MemoryBackend
 
 Shape = dict[str, tuple[str, int]]
-"""A set: the target and the tier of each backend, by id. Those who stand by have a star before their target."""
+"""A set: the target and the tier of each backend, by id. A standby has a star before its target."""
 
 
 def shapeOf(backends: BackendSet) -> Shape:
-    """What a set comes to."""
+    """The shape of a set."""
     return {
         member.id: ("*" * member.isStandby + member.target, member.tier)
         for member in backends.members
@@ -30,7 +30,7 @@ class LayeredCase(SynchronousTestCase):
     """Layers that are watched from C{watch} on; nothing may be left of them at the end."""
 
     def setUp(self) -> None:
-        """A source that has said nothing."""
+        """Make a source that has published nothing."""
         self.clock = Clock()
         self.source = WatchedProvider()
         self.published: list[BackendSet] = []
@@ -45,7 +45,7 @@ class LayeredCase(SynchronousTestCase):
         return BackendSet({id: self.backend(each) if isinstance(each, str) else each for id, each in targets.items()})
 
     def layers(self, standby: Mapping[str, str | MemoryBackend], state: StateFile | None = None) -> LayeredProvider:
-        """The source, and behind it those who stand by."""
+        """Layers of the source and, behind it, a standby."""
         self.provider = LayeredProvider(
             self.clock, self.source, self.backends(standby), state=state, random=lambda: 0.0
         )
@@ -67,7 +67,7 @@ class LayeredCase(SynchronousTestCase):
         return watcher
 
     def end(self, watcher: Watcher[BackendSet]) -> None:
-        """Watch no more, and see that nothing is left."""
+        """Close a watcher, and check that nothing is left."""
         watcher.close()
         self.assertEqual(self.clock.getDelayedCalls(), [])
         self.assertFalse(self.source.isWatched)
@@ -78,7 +78,7 @@ class LayeredCase(SynchronousTestCase):
         self.watch()
 
     def say(self, targets: Mapping[str, str | MemoryBackend]) -> None:
-        """The source says who is there."""
+        """The source publishes a set."""
         self.source.set(self.backends(targets))
 
     @property

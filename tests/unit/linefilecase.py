@@ -28,6 +28,6 @@ class LineFileCase(SynchronousTestCase):
         return file
 
     def assertUnwritten(self, file: LineFile, lines: bytes, lost: int, why: str) -> None:
-        """So many of the lines are lost."""
+        """Appending loses so many of the lines, for this reason."""
         error = self.assertRaises(Unwritten, file.append, lines)
         self.assertEqual((error.lines, str(error)), (lost, why))

@@ -1,4 +1,4 @@
-"""What the tests of metrics have in common: a service that is counted, and its text as Prometheus reads it."""
+"""What tests of metrics share: a service that is counted, and its metrics as Prometheus parses them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Series = tuple[str, frozenset[tuple[str, str]]]
 
 
 def parsed(text: str) -> dict[Series, float]:
-    """The value of each series. None may be there twice."""
+    """The value of each series. No series may be there twice."""
     values: dict[Series, float] = {}
     for line in text.split("\n"):
         if line and not line.startswith("#"):
@@ -31,13 +31,13 @@ def parsed(text: str) -> dict[Series, float]:
 
 @cache
 def _series(what: str) -> Series:
-    """What prometheus-client's parser makes of a line. It takes its time, and the same lines come again and again."""
+    """The series of a line, as prometheus-client parses it. Cached: it is slow, and the same lines come repeatedly."""
     ((sample,),) = (family.samples for family in text_string_to_metric_families(f"{what} 0\n"))
     return sample.name, frozenset(sample.labels.items())
 
 
 class Scrape:
-    """What one scrape has told."""
+    """The metrics of one scrape."""
 
     def __init__(self, metrics: Metrics) -> None:
         self.parts = list(metrics.expose())
@@ -49,7 +49,7 @@ class Scrape:
         return self.values[f"tinylb_{name}", frozenset(labels.items())]
 
     def of(self, name: str, **labels: str) -> dict[str, float]:
-        """The values of those series of a name that have these labels, by the value of the one label that is left."""
+        """The values of the series of a name that have these labels, by the value of their one other label."""
         given = frozenset(labels.items())
         found: dict[str, float] = {}
         for (each, every), value in self.values.items():
@@ -74,7 +74,7 @@ class MetricsTestCase(SynchronousTestCase):
         self.begin()
 
     def begin(self, *others: MemoryEndpoint, **options: Any) -> None:
-        """Another service, with options of its own, that listens on other endpoints as well."""
+        """Start another service, with these options, that listens on these endpoints as well."""
         self.service = LoadBalancerService(
             [self.endpoint, *others], self.provider, reactor=self.clock, random=lambda: 0.0, drain=0.0, **options
         )
@@ -84,7 +84,7 @@ class MetricsTestCase(SynchronousTestCase):
         self.addCleanup(self.end, self.service, self.metrics)
 
     def end(self, service: LoadBalancerService, metrics: Metrics) -> None:
-        """Nothing of it is left."""
+        """Stop a service, and check that nothing of it is left."""
         metrics.stop()
         stopped = service.stopService()
         self.clock.pump((0.0, 0.0))
@@ -95,8 +95,8 @@ class MetricsTestCase(SynchronousTestCase):
         """
         Make another set the current one.
 
-        @param targets: by id; or ids, each a letter that is its target, too.
-        @param options: of those backends that have not been there yet.
+        @param targets: targets by id; or letters, each both an id and its target.
+        @param options: for the backends that are new.
         """
         byId = {id: id for id in targets} if isinstance(targets, str) else targets
         for target in byId.values():
@@ -105,7 +105,7 @@ class MetricsTestCase(SynchronousTestCase):
         self.provider.set(BackendSet({id: self.backends[target] for id, target in byId.items()}))
 
     def refuse(self, target: str) -> None:
-        """From now on this backend refuses."""
+        """From now on this backend refuses connections."""
         self.backends[target].behaviour = Behaviour.REFUSES
 
     def connect(self, many: int = 1) -> list[MemoryPeer]:
@@ -113,5 +113,5 @@ class MetricsTestCase(SynchronousTestCase):
         return [self.endpoint.connect() for _ in range(many)]
 
     def scrape(self) -> Scrape:
-        """What is told now."""
+        """The metrics now."""
         return Scrape(self.metrics)

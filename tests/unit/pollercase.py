@@ -1,4 +1,4 @@
-"""A poller with pipes and event counters in the place of sockets, and turns that the test makes."""
+"""What tests of the poller share: pipes and event counters in place of sockets, and turns that the test makes."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from tinylb.poller import EVERYTHING, Poller
 
 class Watching:
     """
-    A pollable that keeps what it is told.
+    A pollable that keeps the events that it is told.
 
-    @param react: is called each time, with the events.
-    @ivar failures: how often it was told that it had raised.
+    @param react: is called with the events each time.
+    @ivar failures: how often C{failed} was called.
     """
 
     def __init__(self, react: Callable[[int], object] = lambda _: None) -> None:
@@ -50,7 +50,7 @@ class PollerTestCase(SynchronousTestCase):
         self._open: list[int] = []
 
     def tearDown(self) -> None:
-        """Released, it has left nothing behind."""
+        """Release the poller; it leaves nothing behind."""
         for fd in self.watched:
             self.poller.forget(fd)
         self.poller.release()
@@ -59,7 +59,7 @@ class PollerTestCase(SynchronousTestCase):
             self.close(self._open[0])
 
     def add(self, fd: int) -> int:
-        """Close this descriptor in the end, unless L{close} does."""
+        """Close this descriptor after the test, unless L{close} has done so."""
         self._open.append(fd)
         return fd
 
@@ -69,7 +69,7 @@ class PollerTestCase(SynchronousTestCase):
         os.close(fd)
 
     def counter(self) -> int:
-        """A descriptor that can be written to, and read from once something was added to it."""
+        """An event counter: a descriptor that is writable, and readable once something was added to it."""
         return self.add(os.eventfd(0, os.EFD_NONBLOCK))
 
     def watch(self, pollable: Watching, fd: int | None = None, events: int = EVERYTHING) -> int:
@@ -91,7 +91,7 @@ class PollerTestCase(SynchronousTestCase):
         self.close(fd)
 
     def turn(self) -> None:
-        """What a reactor does for a reader that has something to read; else it does nothing."""
+        """Make a turn of the reactor: call each reader that has something to read."""
         readable, _, _ = select.select(self.reactor.getReaders(), [], [], 0)
         for reader in readable:
             reader.doRead()

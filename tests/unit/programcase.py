@@ -1,4 +1,4 @@
-"""What the tests of the program have in common; the process itself is played by the test."""
+"""What tests of the program share. The test stands in for the process."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Reactor(MemoryReactorClock):
     """
     A reactor that can be called from a signal handler.
 
-    @ivar stops: how often it was stopped; a real one can be once.
+    @ivar stops: how often it was stopped; a real reactor can be stopped only once.
     """
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ class Reactor(MemoryReactorClock):
         self.advance(delay)
 
     def runFromThread(self) -> None:
-        """Do what it was called for."""
+        """Make the calls that were asked for by C{callFromThread}."""
         calls, self.fromThread = self.fromThread, []
         for call in calls:
             call()
@@ -68,10 +68,10 @@ class SlowEndpoint:
 
 
 class ProgramCase(SynchronousTestCase):
-    """A program, with a process of the test's around it."""
+    """Tests of a program within a process that the test makes up."""
 
     def setUp(self) -> None:
-        """A process that has standard error and a way to end."""
+        """Make a process with standard error and a way to end."""
         self.reactor = Reactor()
         self.lines = logLines(self)
         self.stderr = StringIO()
@@ -89,7 +89,7 @@ class ProgramCase(SynchronousTestCase):
         pidfile: str | None = None,
         isSilent: bool = False,
     ) -> Program:
-        """A program that listens on these, which are called e0, e1, and so on."""
+        """A program that listens on these endpoints, which are named e0, e1, and so on."""
         balancer = LoadBalancerService(endpoints, ManualProvider(), reactor=self.reactor)
         names = [f"e{number}" for number, _ in enumerate(endpoints)]
         return Program(
@@ -106,7 +106,7 @@ class ProgramCase(SynchronousTestCase):
         return MemoryEndpoint(self.reactor, failure=failure)
 
     def assertStops(self, program: Program) -> None:
-        """It stops, and leaves no timer."""
+        """The program stops, and leaves no timer."""
         stopping = program.stopService()
         self.reactor.advance(10)
         self.successResultOf(stopping)

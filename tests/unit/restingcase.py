@@ -1,4 +1,4 @@
-"""What the tests of resting backends have in common."""
+"""What tests of resting backends share."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ DELAY = 0.25
 
 
 class RestingCase(BalancerTestCase):
-    """Tests of backends that fail, where clients come all the time. No jitter: the first rest takes a second."""
+    """Tests of failing backends under a steady stream of clients. Without jitter the first rest takes a second."""
 
     def crowd(self, kit: MemoryBalancer, seconds: float, each: int = 1) -> list[float]:
-        """Clients come, so many in each eighth of a second, and do not stay. How long those waited that were served."""
+        """Clients come, so many each eighth of a second, and leave. Returns how long each served client waited."""
         before = len(told(kit.events, PairOpened))
         for _ in range(int(seconds * 8)):
             for _ in range(each):
@@ -25,7 +25,7 @@ class RestingCase(BalancerTestCase):
         return [event.dialSeconds for event in told(kit.events, PairOpened)[before:]]
 
     def wait(self, kit: MemoryBalancer, seconds: float) -> None:
-        """Let time pass, during which nobody comes."""
+        """Let time pass without clients."""
         kit.clock.pump([0.125] * int(seconds * 8))
 
     def suspects(self, *ids: str, **options: float) -> MemoryBalancer:

@@ -1,4 +1,4 @@
-"""What several test modules build on, besides the kit itself."""
+"""What several test modules share, beyond C{tinylb.testing}: test cases, backends and a dialer in memory."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ MIB = 1024 * KIB
 
 
 def told(events: Iterable[Event], kind: type[E]) -> list[E]:
-    """Those events that are of a kind, in order."""
+    """The events of one kind, in order."""
     return [event for event in events if isinstance(event, kind)]
 
 
@@ -42,21 +42,21 @@ def served(kit: MemoryBalancer) -> str:
 
 
 def pattern(size: int, salt: int = 0) -> bytes:
-    """Bytes of which no stretch is like its neighbour, so that what is lost, doubled or swapped shows."""
+    """Bytes in which no stretch is like its neighbour, so that a loss, a repetition or a swap shows."""
     return b"".join((number * 2654435761 + salt & 0xFFFFFFFF).to_bytes(4, "big") for number in range(size // 4))
 
 
 class BalancerTestCase(SynchronousTestCase):
-    """Tests of balancers in memory. Whatever a test leaves behind has to end with a drain, and leave no timer."""
+    """Tests of balancers in memory. After each test the balancer is drained, and must leave nothing behind."""
 
     def balancer(self, *ids: str, **options: Any) -> MemoryBalancer:
-        """A balancer over these backends, which comes to its end with the test."""
+        """A balancer over these backends, which is drained after the test."""
         kit = MemoryBalancer(*ids, **options)
         self.addCleanup(self.drain, kit)
         return kit
 
     def drain(self, kit: MemoryBalancer) -> None:
-        """Stop a balancer, and see that nothing of it is left."""
+        """Drain a balancer, and check that no connection, dial or timer is left."""
         drained = kit.balancer.drain(0)
         kit.advance()
         self.successResultOf(drained)
@@ -86,8 +86,8 @@ class PairTestCase(BalancerTestCase):
 
 def sendMuch(kit: MemoryBalancer, peer: MemoryPeer) -> None:
     """
-    Send as much as a reader that does not read leaves lying about here, yet not enough for the sender to
-    be held up, so that what it does next is seen.
+    Send so much that a reader that does not read leaves some of it in our buffers, yet not so much that the sender
+    is paused: what the sender does next is still seen.
     """
     for size in (64 * KIB, 36 * KIB):
         peer.send(b"x" * size)
@@ -97,8 +97,7 @@ def sendMuch(kit: MemoryBalancer, peer: MemoryPeer) -> None:
 @implementer(IBackend)
 class HandBackend:
     """
-    A backend whose attempts are answered by hand, one by one, and which does what it likes about being
-    cancelled.
+    A backend whose attempts the test answers one by one. A subclass may decide what happens when one is cancelled.
 
     @ivar dials: the factory and the result of each attempt, the latest last.
     @ivar cancelled: how many attempts were cancelled.
@@ -126,7 +125,7 @@ class HandBackend:
         self.cancelled += 1
 
     def make(self, number: int = -1) -> IProtocol | None:
-        """The connection of an attempt is made: its protocol is asked for, and connected where there is one."""
+        """Make the connection of an attempt: ask for its protocol, and connect it if there is one."""
         protocol = self.dials[number][0].buildProtocol(IPv4Address("TCP", "127.0.0.1", 1))
         if protocol is not None:
             join(self._clock, self.server, protocol)
@@ -207,22 +206,22 @@ class DialerRig:
 
     @property
     def failures(self) -> list[tuple[str, str]]:
-        """Target and kind of each failed attempt that observers were told of."""
+        """The target and kind of each L{DialFailed} that observers were told of."""
         return [(event.target, event.kind.value) for event in told(self.events, DialFailed)]
 
 
 class TLSLike(ProtocolWrapper):
     """
-    Stands between a transport and a protocol as TLS does in Twisted: no half-close comes through, and
-    the peer's close is the end of the connection.
+    Stands between a transport and a protocol as TLS does in Twisted: it passes on no half-close, and the peer's close
+    ends the connection.
     """
 
     def loseWriteConnection(self) -> None:
-        """Twisted's would end the direction below TLS, without a word to the peer above it."""
+        """Fail. In Twisted this would shut down the socket below TLS, without telling the TLS peer."""
         raise AssertionError("a half-close was asked for")
 
     def abortConnection(self) -> None:
-        """Twisted's raises once the connection is lost."""
+        """Abort; fail if the connection is lost, as Twisted's raises then."""
         assert isinstance(self.transport, MemoryTransport)
         if self.isLost:
             raise AssertionError("an abort of a lost connection was asked for")

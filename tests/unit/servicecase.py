@@ -1,4 +1,4 @@
-"""What the tests of the service have in common."""
+"""What tests of the service share."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class WatchedProvider(ManualProvider):
 
 
 class SlowEndpoint(MemoryEndpoint):
-    """An endpoint that takes its time to listen; the test says when it is done, and how."""
+    """An endpoint that takes its time to listen; the test decides when that ends, and how."""
 
     def __init__(self, clock: Clock, port: int = 6443) -> None:
         super().__init__(clock, port)
@@ -39,7 +39,7 @@ class SlowEndpoint(MemoryEndpoint):
         return self.listening[-1]
 
     def succeed(self) -> None:
-        """It listens."""
+        """Let the endpoint listen."""
         self.listening[-1].callback(MemoryPort(self))
 
 

@@ -1,4 +1,4 @@
-"""A state file on a real disk, on a clock that the test moves, written in threads that the test runs."""
+"""What tests of the state file share: a real disk, a clock that the test moves, and threads that it runs."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ SOURCE = "file /etc/b.json"
 
 class ThreadsByHand:
     """
-    Calls functions when the test says so, as threads do when they please.
+    Stands in for threads: calls their functions when the test says so.
 
-    @ivar waiting: those that were not called yet, and what tells of their end.
+    @ivar waiting: the functions that were not called yet, each with the Deferred of its result.
     """
 
     def __init__(self) -> None:
@@ -39,7 +39,7 @@ class ThreadsByHand:
         return done
 
     def run(self) -> None:
-        """Call the one that has waited longest."""
+        """Call the function that has waited longest."""
         function, done = self.waiting.pop(0)
         try:
             function()
@@ -49,7 +49,7 @@ class ThreadsByHand:
             done.callback(None)
 
     def fail(self, error: Exception) -> None:
-        """The one that has waited longest comes to nothing, with this error."""
+        """Fail the function that has waited longest with this error, without calling it."""
         self.waiting.pop(0)[1].errback(error)
 
 
@@ -57,7 +57,7 @@ class StateCase(SynchronousTestCase):
     """A state file that is not there yet, in a folder of its own."""
 
     def setUp(self) -> None:
-        """Nothing is left of it at the end."""
+        """Make a folder, which is removed after the test."""
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.folder = Path(folder.name).resolve()
@@ -69,13 +69,13 @@ class StateCase(SynchronousTestCase):
         self.state = self.open()
 
     def open(self, path: Path | None = None, threads: ThreadsByHand | None = None) -> StateFile:
-        """The file, as another run of the program finds it."""
+        """The state file, opened as by another run of the program."""
         state = StateFile(self.reactor, path or self.path, clock=self.clock, inThread=threads or self.threads)
         self.addCleanup(self.end, state)
         return state
 
     def end(self, state: StateFile) -> None:
-        """Close it, and see that nothing is left."""
+        """Close a state file, and check that no timer is left."""
         state.close()
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
@@ -89,7 +89,7 @@ class StateCase(SynchronousTestCase):
         return EndpointBackend(f"unix:{path}", UNIXClientEndpoint(self.reactor, path), description=description, **more)
 
     def cps(self, *numbers: int) -> BackendSet:
-        """A set of some of several servers."""
+        """A set of the servers with these numbers."""
         return BackendSet({f"cp-{number}": self.tcp(f"192.0.2.{number}:6443") for number in numbers})
 
     def keep(self, backends: BackendSet, source: str = SOURCE) -> None:
@@ -99,7 +99,7 @@ class StateCase(SynchronousTestCase):
             self.threads.run()
 
     def recalled(self, source: str = SOURCE) -> BackendSet:
-        """What the next run of the program recalls."""
+        """The set that the next run of the program recalls."""
         return self.open().recall(source)
 
     @property
@@ -109,10 +109,10 @@ class StateCase(SynchronousTestCase):
 
     @property
     def mode(self) -> int:
-        """Who may do what with it."""
+        """The permissions of the file."""
         return stat.S_IMODE(self.path.stat().st_mode)
 
     @property
     def names(self) -> list[str]:
-        """What is in the folder."""
+        """The names in the folder."""
         return sorted(each.name for each in self.folder.iterdir())

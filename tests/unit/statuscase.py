@@ -1,4 +1,4 @@
-"""What the tests of the status endpoint have in common."""
+"""What tests of the status endpoint share."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ METRICS = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 class MemoryMetrics:
     """
-    Exposes what a test says.
+    Metrics whose content the test decides.
 
-    @ivar isCounting: whether they were started.
+    @ivar isCounting: whether the metrics are started.
     """
 
     def __init__(self) -> None:
@@ -51,7 +51,7 @@ class FixedMetrics(MemoryMetrics):
 
 
 class LongMetrics(MemoryMetrics):
-    """Exposes so many parts, and tells of each."""
+    """Exposes so many parts, and calls C{made} before each."""
 
     def __init__(self, made: Callable[[], None], count: int, part: bytes = b"a 1\n") -> None:
         super().__init__()
@@ -67,7 +67,7 @@ class LongMetrics(MemoryMetrics):
 
 @dataclass(frozen=True)
 class Response:
-    """What came back: the status, the headers by name in lower case, the body without the framing of its chunks."""
+    """A response: its status, its headers by name in lower case, and its body without the framing of chunks."""
 
     code: int
     headers: dict[str, str]
@@ -79,7 +79,7 @@ class Response:
 
 
 def responses(data: bytes, *, isHead: bool = False) -> list[Response]:
-    """Take apart what a connection has brought."""
+    """The responses in the data of a connection."""
     found = []
     while data:
         head, separator, data = data.partition(b"\r\n\r\n")
@@ -97,7 +97,7 @@ def responses(data: bytes, *, isHead: bool = False) -> list[Response]:
 
 
 def _unchunked(data: bytes) -> tuple[bytes, bytes]:
-    """The body as far as it has come, and what follows it."""
+    """A chunked body as far as it has come, and the data after it."""
     body = b""
     while data:
         size, _, data = data.partition(b"\r\n")
@@ -114,7 +114,7 @@ def events(body: bytes) -> list[dict[str, Any]]:
 
 
 class StatusTestCase(ServiceTestCase):
-    """Tests of the status endpoint of a balancer that has started. Of neither may anything be left at the end."""
+    """Tests of the status endpoint of a balancer that has started. Nothing of either may be left at the end."""
 
     def setUp(self) -> None:
         """Start a balancer with one backend, C{a}."""
@@ -137,14 +137,14 @@ class StatusTestCase(ServiceTestCase):
         self.assertEqual(list(self.balancer.balancer.observers)[2:], [])
 
     def say(self, *lines: str, to: MemoryPeer | None = None) -> MemoryPeer:
-        """Send a request, of its first line and the headers besides Host."""
+        """Send a request with this first line and these headers besides Host."""
         peer = to or self.door.connect()
         peer.send("\r\n".join((lines[0], "Host: localhost", *lines[1:], "", "")).encode())
         self.settle()
         return peer
 
     def settle(self) -> None:
-        """Whatever follows at once has followed."""
+        """Let everything happen that is due at once."""
         self.clock.pump([0] * 10)
 
     def ask(self, path: str, method: str = "GET", *headers: str) -> Response:
@@ -154,7 +154,7 @@ class StatusTestCase(ServiceTestCase):
         return response
 
     def listen(self) -> MemoryPeer:
-        """A peer to whom events are sent."""
+        """A client that is sent events."""
         return self.say("GET /api/events HTTP/1.1")
 
     def heard(self, peer: MemoryPeer) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""What the tests of the notifier have in common: systemd, and a reactor that shuts down."""
+"""What tests of the notifier share: a stand-in for systemd, and a reactor that shuts down."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from tinylb.testing import MemoryBackend
 
 class Systemd(NotifySocket):
     """
-    systemd, which keeps what it is told.
+    Stands in for systemd, and keeps the messages that it is sent.
 
-    @ivar trouble: why it cannot be told anything, if it cannot.
+    @ivar trouble: why it cannot be sent anything, if it cannot.
     """
 
     def __init__(self) -> None:
@@ -37,13 +37,13 @@ class Systemd(NotifySocket):
         self.isOpen = False
 
     def said(self, variable: str) -> list[str]:
-        """All the values that it has been told of something."""
+        """All values that a variable was given in the messages."""
         lines = [line for message in self.messages for line in message.split("\n")]
         return [line.partition("=")[2] for line in lines if line.partition("=")[0] == variable]
 
 
 class Shutdown:
-    """As much of a reactor as a notifier needs: what is to be called before the shutdown."""
+    """As much of a reactor as a notifier needs: the triggers to call before the shutdown."""
 
     def __init__(self) -> None:
         self.triggers: list[Callable[[], None]] = []
@@ -59,7 +59,7 @@ class Shutdown:
         self.triggers.remove(trigger)
 
     def begin(self) -> None:
-        """Everything is called, once."""
+        """Begin the shutdown: call each trigger, once."""
         while self.triggers:
             self.triggers.pop()()
 
@@ -80,9 +80,9 @@ class SystemdTestCase(ServiceTestCase):
         return notifier
 
     def publish(self, *ids: str) -> None:
-        """Another set."""
+        """Publish another set."""
         self.provider.set(BackendSet({id: MemoryBackend(self.clock, id) for id in ids}))
 
     def advance(self, seconds: float) -> None:
-        """Let time pass, a moment at a time."""
+        """Let time pass, in small steps."""
         self.clock.pump([0.25] * int(seconds * 4))

@@ -59,10 +59,10 @@ FINDINGS = Table((*_COLUMNS, *_FOUND), _SACRIFICES, wraps=True, nobody=_NOBODY)
 
 def check(path: str, *, dials: bool, timeout: float, asJSON: bool) -> int:
     """
-    Look at a file, and try its backends if that is wanted.
+    Validate a backends file, and try to connect to its backends if C{dials}.
 
     @param path: C{-} for standard input.
-    @param timeout: seconds that each backend has.
+    @param timeout: seconds for each backend.
     @return: the exit status.
     @raise CommandFailed: when the file is not valid.
     """
@@ -96,7 +96,7 @@ def _head(headline: str, screen: Screen) -> list[str]:
 
 
 def _doubts(backends: BackendSet) -> list[str]:
-    """What is valid, and most likely not meant."""
+    """What is valid, but most likely not intended."""
     members = [(each.id, each.target) for each in backends.members]
     return shared(members) if members else ["nobody can be served"]
 
@@ -123,7 +123,7 @@ def _rows(backends: BackendSet, findings: list[Finding] | None) -> list[dict[str
 
 
 def _dialled(backends: Iterable[IBackend], timeout: float) -> list[Finding]:
-    """Try them. The reactor runs only for this."""
+    """Try to connect to each backend. The reactor runs only for this."""
     from twisted.internet import reactor
 
     findings: list[Finding] = []
@@ -135,7 +135,7 @@ def _dialled(backends: Iterable[IBackend], timeout: float) -> list[Finding]:
 
     def begin() -> None:
         trying = dialAll(monotonicClock(reactor), backends, timeout)
-        # A signal stops the reactor, too. What becomes of the tries then is no finding.
+        # A signal stops the reactor, too. Tries that it cancels are no findings.
         reactor.addSystemEventTrigger("before", "shutdown", trying.cancel)
         trying.addCallbacks(found, failures.append)
 

@@ -18,7 +18,7 @@ from tinylb.usage import wrongUsage
 from tinylb.wording import printable, wordingOf
 
 PORT = 9090
-"""Where --status is taken to listen if nothing else is said."""
+"""The port of a URL that names neither a port nor C{http://}."""
 
 LARGEST = 64 * 1024 * 1024
 
@@ -28,7 +28,7 @@ _URL = re.compile(
 
 
 class Unreachable(CommandFailed):
-    """There is no answer, or none of tinylb's."""
+    """There is no answer, or one that is not tinylb's."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Where:
     Where a status endpoint is.
 
     @ivar socket: the path of its UNIX socket, if that is what it listens on.
-    @ivar prefix: what comes before the paths, where somebody hands requests on to it.
+    @ivar prefix: what comes before the paths, if a reverse proxy hands requests on to the endpoint.
     """
 
     host: str
@@ -50,7 +50,7 @@ class Where:
         """Read C{http://HOST:PORT}, C{HOST:PORT}, C{:PORT} or C{unix:/PATH}; wrong usage ends the program."""
         if text.startswith("unix:") and len(text) > len("unix:"):
             return cls("localhost", 80, socket=text.removeprefix("unix:"))
-        # As --status has it: tcp:9090 alone means loopback.
+        # As for --status: tcp:9090 alone means loopback.
         found = _URL.fullmatch(text.removeprefix("tcp") if re.fullmatch("tcp:[0-9]+", text) else text)
         port = found and (found["port"] or (80 if found[1] else PORT))
         if found is None or not text or not (found["host"] or found["port"]) or not 1 <= int(port or 0) <= 65535:
@@ -83,7 +83,7 @@ class StatusClient:
     """
     Asks one endpoint, with a connection for each question.
 
-    @param timeout: seconds for which the whole of an answer is waited for.
+    @param timeout: seconds that the whole of an answer may take.
     """
 
     def __init__(self, where: Where, timeout: float) -> None:
@@ -92,10 +92,10 @@ class StatusClient:
 
     def state(self) -> dict[str, Any]:
         """
-        See L{LoadBalancerService.describe <tinylb.LoadBalancerService.describe>}. What is inside may be anything: the
-        other one may be of another version.
+        See L{LoadBalancerService.describe <tinylb.LoadBalancerService.describe>}. The values may be anything: the
+        running tinylb may be of another version.
 
-        @raise Unreachable: also when it is no such description.
+        @raise Unreachable: also when the answer is no such description.
         """
         state = self._get("/api/state")
         if not isinstance(state, dict) or not _areObjects(state.get("backends")):
@@ -103,7 +103,7 @@ class StatusClient:
         return state
 
     def decisions(self) -> list[dict[str, Any]]:
-        """The same of L{LoadBalancer.explain <tinylb.LoadBalancer.explain>}."""
+        """See L{LoadBalancer.explain <tinylb.LoadBalancer.explain>}; otherwise like L{state}."""
         decisions = self._get("/api/explain")
         if not isinstance(decisions, list) or not _areObjects(decisions):
             raise self._strange()
@@ -137,10 +137,10 @@ class StatusClient:
         return HTTPConnection(self.where.host, self.where.port, timeout=self._timeout)
 
     def _answer(self, connection: HTTPConnection, path: str) -> tuple[HTTPResponse, bytes]:
-        """All of it, within the time."""
+        """The whole answer, within the timeout."""
         deadline = time.monotonic() + self._timeout
         connection.connect()
-        # The limit of a socket is one for each silence: whoever says a little now and then would be heard for ever.
+        # A socket's timeout limits each wait: a server that sends a little now and then would be heard for ever.
         isLate = threading.Event()
         timer = threading.Timer(deadline - time.monotonic(), _cut, (connection.sock, isLate))
         timer.daemon = True
@@ -154,7 +154,7 @@ class StatusClient:
                 raise
         finally:
             timer.cancel()
-        if isLate.is_set():  # an answer that says nothing of its length would seem to be complete
+        if isLate.is_set():  # an answer without a Content-Length would seem to be complete
             raise TimeoutError
         return response, content
 
@@ -166,7 +166,7 @@ EXPECTED = "expected the --status endpoint of a tinylb"
 
 
 def _content(response: HTTPResponse) -> bytes:
-    """The whole of it, of a bearable size."""
+    """The whole body, of at most C{LARGEST} bytes."""
     content = bytearray()
     while part := response.read1(1 << 16):
         content += part
@@ -178,7 +178,7 @@ def _content(response: HTTPResponse) -> bytes:
 
 
 def _cut(connection: socket.socket, isLate: threading.Event) -> None:
-    """End what is read from a connection. Whoever waits for more of it is told that there is no more."""
+    """Shut a connection down, so that the thread that reads from it sees its end."""
     isLate.set()
     with suppress(OSError):
         connection.shutdown(socket.SHUT_RDWR)

@@ -1,4 +1,4 @@
-"""Tries backends: whether each can be connected to."""
+"""Tries whether each backend can be connected to."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from tinylb.interfaces import IBackend
 from tinylb.reach import Reach
 
 AT_ONCE = 64
-"""So many backends are tried at the same time."""
+"""How many backends are tried at the same time."""
 
 HOLD = 0.1
-"""Seconds that a connection over which nothing comes has to last: a balancer without backends takes clients, and
-closes them."""
+"""Seconds that a connection has to last when no data arrives: a balancer without backends accepts clients, and closes
+them."""
 
 
 @dataclass(frozen=True)
@@ -46,11 +46,11 @@ class Finding:
 
 def dialAll(clock: IReactorTime, backends: Iterable[IBackend], timeout: float) -> Deferred[list[Finding]]:
     """
-    Connect to all of them, and part again.
+    Connect to each backend, and disconnect again.
 
     @param clock: monotonic.
-    @param timeout: seconds that each of them has.
-    @return: a L{Deferred} that fires with a finding for each, in order. It may be cancelled.
+    @param timeout: seconds for each backend.
+    @return: a L{Deferred} that fires with a finding for each backend, in order. It may be cancelled.
     """
     turns = DeferredSemaphore(AT_ONCE)
     trying = [turns.run(_Try(clock, backend, timeout).begin) for backend in backends]
@@ -58,7 +58,7 @@ def dialAll(clock: IReactorTime, backends: Iterable[IBackend], timeout: float) -
 
 
 class _Try:
-    """One backend."""
+    """Tries one backend."""
 
     def __init__(self, clock: IReactorTime, backend: IBackend, timeout: float) -> None:
         self._clock = clock
@@ -71,7 +71,7 @@ class _Try:
         self._seconds: float | None = None
 
     def begin(self) -> Deferred[Finding]:
-        """Connect. The result only fails by being cancelled."""
+        """Connect. The result fails only when it is cancelled."""
         self._result = result = Deferred[Finding](lambda _: self._end())
         self._start = self._clock.seconds()
         self._calls.append(self._clock.callLater(self._timeout, self._late))
@@ -85,7 +85,7 @@ class _Try:
         self._calls.append(self._clock.callLater(HOLD, self._conclude, None))
 
     def spokenTo(self) -> None:
-        """Something has come, so whoever closes it now was there."""
+        """Data has arrived: there is a backend, even if it closes the connection now."""
         self._conclude(None)
 
     def lost(self, reason: Failure) -> None:
@@ -119,7 +119,7 @@ class _Try:
 
 @implementer(IHandshakeListener)
 class _Visit(Protocol):
-    """Comes, and stays for a little."""
+    """One connection, which tells its L{_Try} what happens to it."""
 
     def __init__(self, attempt: _Try) -> None:
         self._attempt = attempt

@@ -1,4 +1,4 @@
-"""What is valid in a set of backends, and most likely not meant."""
+"""Finds what is valid in a set of backends, but most likely not intended."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tinylb.cli.units import exact
 from tinylb.wording import counted
 
 FEW = 5
-"""So many ids, and so many targets, are named."""
+"""How many ids, and how many targets, are named at the most."""
 
 
 def shared(backends: Iterable[tuple[object, object]]) -> list[str]:

@@ -12,7 +12,7 @@ from tinylb.cli.table import Column, Table, wrapped
 from tinylb.cli.units import clock
 
 PRESENT = ("passed over", "picked")
-"""What is so at present. All else has happened."""
+"""The decisions that hold at present. All others are past."""
 
 _PAINTS = {**PAINTS, "removed": Paint.BAD, "target removed": Paint.BAD, **dict.fromkeys(PRESENT, Paint.FAINT)}
 _COLUMNS = (
@@ -32,9 +32,9 @@ DECISIONS = Table(
 
 def explain(url: str, *, latest: int | None, timeout: float, asJSON: bool) -> int:
     """
-    Show who is passed over and who is picked, and the latest decisions.
+    Show which backends are passed over and picked at present, and the latest decisions.
 
-    @param latest: so many of either; by default as many as fit on the screen, or all.
+    @param latest: how many of either; by default as many as fit on the screen, or all into a pipe.
     @return: the exit status.
     """
     decisions = StatusClient(Where.parse(url), timeout).decisions()
@@ -47,7 +47,7 @@ def explain(url: str, *, latest: int | None, timeout: float, asJSON: bool) -> in
     all = max(len(present), len(past))
     lines = _lines(present, past, latest or all, screen)
     if latest is None and screen.isTerminal:
-        most = screen.size[1] - 1  # the prompt's
+        most = screen.size[1] - 1  # one line is for the prompt
         count = min(all, most)
         while len(lines) > most and count > 0:
             lines = _lines(present, past, count, screen)
@@ -57,7 +57,7 @@ def explain(url: str, *, latest: int | None, timeout: float, asJSON: bool) -> in
 
 
 def _lines(present: list[dict[str, Any]], past: list[dict[str, Any]], most: int, screen: Screen) -> list[str]:
-    """So many of either, and how many more there are."""
+    """At most C{most} of either, and how many more there are."""
     shown = [*present[:most], *past[:most]]
     lines = DECISIONS.lines(shown, screen)
     left = len(present) + len(past) - len(shown)

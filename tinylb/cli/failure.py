@@ -1,4 +1,4 @@
-"""How a command ends when it does not end well."""
+"""The exit statuses of commands, and the error of one that failed."""
 
 from __future__ import annotations
 

@@ -26,16 +26,16 @@ PRIORITIES = {LogLevel.warn: 4, LogLevel.error: 3, LogLevel.critical: 2}
 
 
 PIECE = 1000
-"""Characters that are written at a time: a pipe that is writable takes so many bytes without waiting, see pipe(7)."""
+"""How many characters are written at a time: a pipe that polls as writable takes them without waiting, see pipe(7)."""
 
 
 @implementer(ILogObserver)
 class LineObserver:
     """
-    Writes each event as C{spell} spells it. What is said for developers is left out. Nobody waits for whoever reads:
-    lines that are not taken are dropped, and how many is said when there is room again.
+    Writes each event as C{spell} formats it, without debug events. The process never waits for the reader of the
+    stream: lines that it does not take are dropped, and their number is logged when there is room again.
 
-    @param spell: the whole of what is written, but for the end of the line.
+    @param spell: makes the text of an event, without the end of the line.
     """
 
     def __init__(self, stream: TextIO, spell: Callable[[LogEvent], str]) -> None:
@@ -69,7 +69,7 @@ class LineObserver:
 
 
 def _roomOf(stream: TextIO) -> select.poll | None:
-    """Tells whether a stream can be written to without waiting; files always can."""
+    """A poll object for whether a stream takes more without waiting; files always do. L{None} without a descriptor."""
     room = select.poll()
     try:
         room.register(stream.fileno(), select.POLLOUT)
@@ -79,7 +79,7 @@ def _roomOf(stream: TextIO) -> select.poll | None:
 
 
 def beginLogging(stream: TextIO, *, asJSON: bool, environment: Mapping[str, str]) -> None:
-    """Log to a stream from now on, and what has been logged before."""
+    """Log to a stream from now on, starting with what was logged before."""
     spell = asObject if asJSON else forJournal if isJournal(stream, environment) else forPeople
     globalLogBeginner.beginLoggingTo([LineObserver(stream, spell)], redirectStandardIO=False)
 
@@ -100,7 +100,7 @@ def forPeople(event: LogEvent) -> str:
 
 
 def forJournal(event: LogEvent) -> str:
-    """The journal knows the time, and takes each line for a message; so it gets one."""
+    """A single line with its priority: the journal adds the time, and takes each line for a message."""
     return f"<{PRIORITIES.get(_level(event), 6)}>" + " | ".join(each.strip() for each in _lines(event))
 
 
@@ -128,6 +128,6 @@ def _level(event: LogEvent) -> LogLevel:
 
 
 def _lines(event: LogEvent) -> list[str]:
-    """What is not printable is spelled out: what somebody else has said does not get to steer a terminal."""
+    """The lines of an event. What is not printable is spelled out, so that a peer's text cannot control a terminal."""
     lines = eventAsText(event, includeTimestamp=False, includeSystem=False).splitlines() or [""]
     return [line if line.isprintable() else spelledOut(line) for line in lines]

@@ -1,4 +1,4 @@
-"""The console command: what it understands, and how it ends."""
+"""The console command C{tinylb}: its arguments and its exit status."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ exit status:
 """
 
 LONGEST = 86400.0
-"""Seconds. The system does not understand what is very long."""
+"""The longest timeout, in seconds. The system refuses one that is very long."""
 
 WHERE = """
 URL is where --status of tinylb run listens: http://HOST:PORT, HOST:PORT, :PORT, or unix:/PATH for a UNIX socket.
@@ -29,7 +29,7 @@ URL is where --status of tinylb run listens: http://HOST:PORT, HOST:PORT, :PORT,
 
 
 class _Parser(argparse.ArgumentParser):
-    """Wrong usage is told in one line, as everywhere in tinylb."""
+    """Reports wrong usage in one line, as everywhere in tinylb."""
 
     def error(self, message: str) -> NoReturn:
         """See L{argparse.ArgumentParser.error}."""
@@ -37,7 +37,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 class _Version(argparse.Action):
-    """Only who asks for the version waits until it is found."""
+    """Looks the version up only when it is asked for, as that takes time."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
         from importlib.metadata import PackageNotFoundError, version
@@ -51,10 +51,10 @@ class _Version(argparse.Action):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """
-    Do what is asked for.
+    Run the command that the arguments name.
 
     @param arguments: by default those of the process.
-    @return: the exit status. L{SystemExit} is raised where there is one line to say.
+    @return: the exit status. L{SystemExit} is raised where there is one line to print.
     """
     given = sys.argv[1:] if arguments is None else arguments
     try:
@@ -65,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         try:
             return _otherwise(given)
         finally:
-            screen.write("")  # help, which argparse has printed
+            screen.write("")  # flushes the help that argparse has printed
     except CommandFailed as error:
         raise wrongUsage(str(error)) from None
     except KeyboardInterrupt:
@@ -86,12 +86,12 @@ def _run(arguments: Sequence[str]) -> int:
 
 def _otherwise(arguments: Sequence[str]) -> int:
     parsed, strange = _parser().parse_known_args(arguments)
-    if strange:  # argparse itself would name the help of the whole, which does not list what the command has
+    if strange:  # argparse itself would refer to the help of tinylb, which does not list the command's options
         raise wrongUsage(f"unrecognized arguments: {' '.join(strange)}; {_help(f'tinylb {parsed.command}')}")
     timeout = min(LONGEST, seconds("timeout", parsed.timeout, least=0.001))
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal that cannot show a name gets question marks for it
-    # Each imports what it needs, and nobody what the others do.
+    # Each command imports only what it needs itself.
     if parsed.command == "check":
         from tinylb.cli.check import check
 

@@ -1,4 +1,4 @@
-"""What has grown between two looks at a running tinylb, a second."""
+"""Rates per second, from two successive states of a running tinylb."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tinylb.cli.units import exact, numeral
 def withRates(
     backends: Sequence[Mapping[str, Any]], former: Sequence[Mapping[str, Any]], seconds: float
 ) -> list[dict[str, Any]]:
-    """The backends with what they do in a second, as far as the same ones were there so many seconds before."""
+    """The backends with their rates per second, as far as they are among C{former}, the backends C{seconds} before."""
     before = {(exact(each.get("id")), exact(each.get("target"))): each for each in former}
     found = []
     for each in backends:
@@ -25,6 +25,6 @@ def withRates(
 
 
 def growth(now: object, before: object, seconds: float) -> float | None:
-    """Of a counter, a second; L{None} where nobody knows. Counters begin anew when the program does."""
+    """How much a counter grew per second; L{None} if that is unknown. Counters start again with the program."""
     new, old = numeral(now), numeral(before)
     return None if new is None or old is None or new < old or seconds <= 0 else (new - old) / seconds

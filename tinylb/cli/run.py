@@ -1,4 +1,4 @@
-"""C{tinylb run}: the program that is C{twistd tinylb}, without twistd."""
+"""C{tinylb run}: the same program as C{twistd tinylb}, without twistd."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tinylb.usage import wrongUsage
 
 
 class RunOptions(Options):
-    """The options of the plugin, and the log's."""
+    """The options of the plugin, and those of the log."""
 
     command = "tinylb run"
     synopsis = "Usage: tinylb run [options]"
@@ -68,7 +68,7 @@ def _run(arguments: Sequence[str]) -> None:
         service.startService()
     except CannotStart as error:
         raise wrongUsage(str(error)) from None
-    # By now Program handles them, and stops as soon as the reactor runs.
+    # By now Program handles the signals, and stops as soon as the reactor runs.
     for number in signals[:1]:
         signal.raise_signal(number)
     reactor.addSystemEventTrigger("before", "shutdown", service.stopService)

@@ -1,4 +1,4 @@
-"""Where the output goes, and what may be done to it there."""
+"""Where the output of a command goes: whether to a terminal, and what can be drawn there."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ PAINTS = {
 @dataclass(frozen=True)
 class Screen:
     """
-    @ivar isTerminal: whether people look at it: lines are to fit, and numbers to be short. Otherwise they are to be
-        exact, and to stay as they are in the next version.
-    @ivar hasColours: whether it is to have any; see no-color.org.
+    @ivar isTerminal: whether people look at it: lines must fit, and numbers be short. For programs, numbers are
+        exact, and the format stays the same in the next version.
+    @ivar hasColours: whether to use colours; see no-color.org.
     @ivar canRedraw: whether it can be drawn on in place.
     """
 
@@ -75,21 +75,21 @@ class Screen:
         return columns or _FALLBACK[0], lines or _FALLBACK[1]
 
     def painted(self, text: str, paint: Paint | None) -> str:
-        """The text in a colour, if there are any."""
+        """The text in a colour, if the screen has colours."""
         return f"\x1b[{paint.value}m{text}\x1b[0m" if paint is not None and self.hasColours else text
 
     def write(self, text: str) -> None:
         """
-        Write, and see to it that it arrives, with all that was written before.
+        Write a text, and flush it with all that was written before.
 
-        @raise CommandFailed: when it cannot.
-        @raise BrokenPipeError: when whoever reads it has enough.
+        @raise CommandFailed: when that fails.
+        @raise BrokenPipeError: when the reader has closed the pipe.
         """
         try:
             self.out.write(text)
             self.out.flush()
         except OSError as error:
-            # The interpreter would try once more at its end, and complain.
+            # Otherwise the interpreter would flush once more when it exits, and complain.
             os.dup2(os.open(os.devnull, os.O_WRONLY), self.out.fileno())
             if isinstance(error, BrokenPipeError):
                 raise

@@ -1,4 +1,4 @@
-"""What is settled before C{tinylb run} is even imported, which takes most of the time until it is at work."""
+"""What is set up before C{tinylb run} is imported, as that import takes most of the start."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from tinylb.terminal import hasTerminal
 
 
 def answerSignals() -> None:
-    """Until others handle them: a stop that is asked for is an end at once, as nobody is served yet."""
+    """Until the program handles signals: a request to stop ends the process at once, as no client is served yet."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _end)
-    # It asks to look again, which is about to be done; or a terminal says that it is gone, which ends its programs.
+    # SIGHUP asks to look again, which is about to be done; at a terminal it means that the terminal is gone: the end.
     if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL and not hasTerminal():
         signal.signal(signal.SIGHUP, lambda *_: None)
 
 
 def fillStandardStreams() -> None:
-    """In place of those that are closed: a socket that got such a number would get what is written there by others."""
+    """Open the null device for closed streams: a socket with such a number would get what other code writes there."""
     for number in range(3):
         try:
             os.fstat(number)
@@ -32,5 +32,5 @@ def fillStandardStreams() -> None:
 
 
 def _end(number: int, frame: FrameType | None) -> None:
-    """An exception would come up wherever the program happens to be."""
+    """End at once; an exception would be raised wherever the program happens to be."""
     os._exit(FINE)

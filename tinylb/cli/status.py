@@ -37,7 +37,7 @@ _RATES = (
     Column("OUT/S", "outRate", size, isNumber=True, least=_SIZE),
 )
 _WHY = Column("WHY", "why", brief, dull="")
-# What new clients meet stays longer than what went through: that is what is looked for when something is wrong.
+# Columns on what new clients meet outlast those on past traffic: people look for them when something is wrong.
 _SACRIFICES = (
     ("WHY", 40),
     ("IN OUT", 0),
@@ -64,7 +64,7 @@ STATES_AND_RATES = Table((*_BEGINNING, *_RATES, _WHY), _SACRIFICES, nobody=_NOBO
 
 def status(url: str, *, watches: bool, timeout: float, asJSON: bool) -> int:
     """
-    Show it once, or again and again.
+    Show the state once, or again and again.
 
     @return: the exit status.
     """
@@ -73,7 +73,7 @@ def status(url: str, *, watches: bool, timeout: float, asJSON: bool) -> int:
     if watches:
         from tinylb.cli.watch import watch
 
-        # It is as good a way to end this as any, and the screen is to be left in order.
+        # SIGTERM then ends the watch like Ctrl-C, which restores the screen.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         return watch(client, screen, asJSON=asJSON)
     state = client.state()
@@ -82,7 +82,7 @@ def status(url: str, *, watches: bool, timeout: float, asJSON: bool) -> int:
     else:
         rows = state["backends"]
         if screen.isTerminal and len(rows) > screen.size[1]:
-            # They scroll by, but for the last ones.
+            # Only the last rows stay in view, so backends in trouble go there.
             rows = sorted(rows, key=lambda each: each.get("state") != "ready")
         lines = [*headlines(state, screen), *STATES.lines(rows, screen)]
         screen.write("".join(f"{line}\n" for line in lines))
@@ -91,7 +91,7 @@ def status(url: str, *, watches: bool, timeout: float, asJSON: bool) -> int:
 
 def headlines(state: Mapping[str, Any], screen: Screen, unservedRate: float | None = None) -> list[str]:
     """
-    What there is to say of the whole; for programs one line that does not look like a row of the table.
+    A summary of the state; for programs it is one line that does not look like a row of the table.
 
     @param unservedRate: how many clients a second are not served at present, if that is known.
     """

@@ -19,12 +19,12 @@ Row = Mapping[str, Any]
 class Column:
     """
     @ivar title: one word.
-    @ivar key: what of a row it shows.
-    @ivar human: how people read that.
-    @ivar isNumber: whether it stands at the right.
-    @ivar least: characters that it is wide at the least, so that a picture that is drawn again does not jump.
-    @ivar dull: of no interest to people if all rows have this.
-    @ivar paint: the colour of a text.
+    @ivar key: the key of the value in a row.
+    @ivar human: formats the value for people.
+    @ivar isNumber: whether it is aligned to the right.
+    @ivar least: its least width in characters, so that columns do not jump when the table is drawn again.
+    @ivar dull: people are not shown the column if all rows have this text.
+    @ivar paint: gives the colour of a text.
     """
 
     title: str
@@ -39,9 +39,9 @@ class Column:
 @dataclass(frozen=True)
 class Table:
     """
-    @ivar sacrifices: what becomes of which column, in this order, until it all fits a terminal: it is cut down to so
-        many characters, but not further than need be, or it goes (0). Those that stand together go together.
-    @ivar wraps: whether the last column goes on below itself where it would be cut.
+    @ivar sacrifices: which columns give way, in this order, until the table fits the terminal: a column is narrowed
+        to so many characters, but no further than necessary, or removed (0). Titles in one string give way together.
+    @ivar wraps: whether the text of the last column is wrapped where it would be cut.
     @ivar nobody: what people are told in place of a table that has no rows.
     """
 
@@ -51,7 +51,7 @@ class Table:
     nobody: str = ""
 
     def lines(self, rows: Sequence[Row], screen: Screen) -> list[str]:
-        """The lines of the table, its titles first; and below, which columns have gone, if any."""
+        """The lines of the table, its titles first, and last which columns were removed, if any."""
         return self._aligned(rows, screen) if screen.isTerminal else self._separated(rows)
 
     def _separated(self, rows: Sequence[Row]) -> list[str]:
@@ -79,7 +79,7 @@ class Table:
         return lines + [screen.painted(line, Paint.FAINT) for line in told]
 
     def _parts(self, row: Sequence[str], widths: Sequence[int]) -> list[Sequence[str]]:
-        """A row as its lines."""
+        """A row as lines: several if its last column is wrapped."""
         last = _last(widths)
         if not self.wraps or width(row[last]) <= widths[last]:
             return [row]
@@ -95,7 +95,7 @@ class Table:
                     number = numbers.get(title)
                     if number is not None:
                         widths[number] = min(widths[number], least)
-        # That may have been more than was needed.
+        # The last steps may have taken more than necessary: widen again as far as there is room.
         for number, each in enumerate(widths):
             if each:
                 widths[number] = min(wanted[number], each + max(0, room - _total(widths)))
@@ -112,7 +112,7 @@ def _last(widths: Sequence[int]) -> int:
 def _line(
     screen: Screen, columns: Sequence[Column], widths: Sequence[int], texts: Sequence[str], paint: Paint | None = None
 ) -> str:
-    """The last column is not filled up: nobody sees that, but who copies it."""
+    """One line. The last column is not padded, for the sake of people who copy it."""
     parts: list[str] = []
     room = screen.size[0]
     last = _last(widths)
@@ -135,7 +135,7 @@ def width(text: str) -> int:
 
 
 def cut(text: str, most: int) -> str:
-    """As much of a text as goes into so many columns, with a sign that there is more."""
+    """A text cut to so many columns of a terminal, with an ellipsis if it is longer."""
     if width(text) <= most:
         return text
     kept, room = [], most - 1
@@ -148,7 +148,7 @@ def cut(text: str, most: int) -> str:
 
 
 def wrapped(text: str, room: int) -> list[str]:
-    """A text in lines that take so many columns at the most. A word that takes more is cut."""
+    """A text as lines of at most so many columns. A longer word is cut."""
     lines: list[str] = []
     for word in text.split():
         if lines and width(lines[-1]) + 1 + width(word) <= room:

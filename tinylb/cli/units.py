@@ -11,7 +11,7 @@ NOTHING = "-"
 
 
 def exact(value: object) -> str:
-    """Whatever an answer holds, on one line and without tabs; never empty, so that columns stay in their places."""
+    """Any value of an answer, on one line and without tabs; never empty, so that columns stay in their places."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
@@ -20,12 +20,12 @@ def exact(value: object) -> str:
 
 
 def brief(value: object) -> str:
-    """The same for people, to whom nothing needs to be said of nothing."""
+    """The same for people: empty where there is no value."""
     return "" if value is None or value == "" else exact(value)
 
 
 def yes(value: object) -> str:
-    """Whether something holds; nothing is said where it does not."""
+    """C{yes} for L{True}, and nothing for anything else."""
     return "yes" if value is True else ""
 
 
@@ -45,7 +45,7 @@ def size(value: object) -> str:
 
 
 def rate(value: object) -> str:
-    """A number a second."""
+    """A number per second."""
     number = numeral(value)
     if number is None:
         return brief(value)
@@ -53,13 +53,13 @@ def rate(value: object) -> str:
 
 
 def numeral(value: object) -> float | None:
-    """A number, if it is one."""
+    """A value as a number; L{None} if it is not one."""
     isNumber = isinstance(value, (int, float)) and not isinstance(value, bool)
     return float(value) if isNumber and abs(value) < 1e300 else None  # type: ignore[arg-type]
 
 
 def age(value: object) -> str:
-    """How long a moment is ago that is given in ISO 8601."""
+    """How long ago a moment was that is given in ISO 8601."""
     if not value:
         return brief(value)
     try:
@@ -71,7 +71,7 @@ def age(value: object) -> str:
 
 
 def lasting(seconds: float) -> str:
-    """A duration in its largest unit, and one more where that is small."""
+    """A duration in its largest unit, and in the next one too if there are less than ten of the largest."""
     whole = max(0, int(seconds))
     for unit, length, smaller, part in (("d", 86400, "h", 3600), ("h", 3600, "m", 60), ("m", 60, "s", 1)):
         if whole >= length:
@@ -82,7 +82,7 @@ def lasting(seconds: float) -> str:
 
 
 def clock(value: object) -> str:
-    """A moment in ISO 8601 as the local time of day, with the day where that is another one."""
+    """A moment in ISO 8601 as the local time of day, with the date if that is not today."""
     try:
         moment = datetime.fromisoformat(str(value).replace("Z", "+00:00")).astimezone()
     except (ValueError, OverflowError):

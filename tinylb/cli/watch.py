@@ -1,4 +1,4 @@
-"""C{tinylb status --watch}: the live state, once a second, through the end and the return of what is watched."""
+"""C{tinylb status --watch}: the live state, once a second, also while tinylb is gone and when it is back."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from tinylb.wording import timestamp
 
 INTERVAL = 1.0
 
-# A screen of its own, without a cursor; and the former one, with.
+# To the terminal's alternate screen, without a cursor; back to the former one, with it.
 _ENTER = "\x1b[?1049h\x1b[?25l"
 _LEAVE = "\x1b[?25h\x1b[?1049l"
-# From the top, line by line, and then the rest of the screen.
+# To the top; clear a line; clear the rest of the screen.
 _HOME = "\x1b[H"
 _CLEAR_LINE = "\x1b[K"
 _CLEAR_REST = "\x1b[J"
@@ -41,9 +41,9 @@ def watch(
     Show the state until interrupted.
 
     @param sleep: waits so many seconds.
-    @param seconds: tells the time, which has some beginning.
+    @param seconds: a clock, whose zero may be anywhere.
     @return: the exit status.
-    @raise Unreachable: if it cannot be reached at the beginning, which is more likely a mistake.
+    @raise Unreachable: if tinylb cannot be reached at the beginning, as that is likely a mistake.
     """
     view: _View = _Documents(screen) if asJSON else _Drawing(screen) if screen.canRedraw else _Blocks(screen)
     history = _History(client, seconds)
@@ -54,7 +54,7 @@ def watch(
         view.begin()
         while True:
             view.show(history)
-            # What is shown is at most that old, and a slow answer does not make the next one come at once.
+            # What is shown is at most that old, and a slow answer is not followed by the next request at once.
             sleep(INTERVAL)
             history.look()
     except KeyboardInterrupt:
@@ -65,12 +65,12 @@ def watch(
 
 class _History:
     """
-    What was seen last, and the time before.
+    The last state, with its rates since the one before.
 
-    @ivar state: the last state that there was.
+    @ivar state: the last state that was received.
     @ivar backends: its backends, with rates if it is not the first one.
     @ivar unservedRate: how many clients a second got no backend, if it is not the first one.
-    @ivar error: why there is none now.
+    @ivar error: why there is no state now, if there is none.
     @ivar since: when that began.
     """
 
@@ -94,11 +94,11 @@ class _History:
             if self.error is None:
                 self.since = self._seconds()
             self.error = error
-            # Who comes back may have begun anew.
+            # When it is back, it may have restarted, with new counters.
             self._seenAt = None
             return
         now = self._seconds()
-        # Without a former one there are no rates.
+        # Without a former state there are no rates.
         elapsed = 0.0 if self._seenAt is None else now - self._seenAt
         unserved = sum(unservedOf(state).values())
         self.backends = withRates(state["backends"], self.backends, elapsed)
@@ -121,14 +121,14 @@ class _View:
         self.screen = screen
 
     def begin(self) -> None:
-        """There is something to be shown."""
+        """Called before the first state is shown."""
 
     def show(self, history: _History) -> None:
-        """Show it."""
+        """Show the last state, or the error."""
         raise NotImplementedError
 
     def end(self) -> None:
-        """Nothing more comes."""
+        """Called when nothing more is shown."""
 
 
 class _Documents(_View):
@@ -156,8 +156,8 @@ class _Blocks(_View):
 
 class _Drawing(_View):
     """
-    A terminal's screen, drawn again and again. The last picture stays when it is over; while it is suspended (Ctrl-Z)
-    the former screen is there.
+    A terminal's screen, drawn again and again. The last picture stays when the watch ends; while it is suspended
+    (Ctrl-Z) the former screen is shown.
     """
 
     def __init__(self, screen: Screen) -> None:
@@ -184,12 +184,12 @@ class _Drawing(_View):
             self.screen.write(_LEAVE + "".join(f"{line}\n" for line in self._latest))
 
     def _drawn(self) -> str:
-        # Cleared first: behind the last column of a line there is no place.
+        # A line is cleared first: after a full line, clearing would erase its last column.
         return _HOME + "".join(f"{_CLEAR_LINE}{line}\r\n" for line in self._latest or ()) + _CLEAR_REST
 
     def _suspend(self, number: int, _: object) -> None:
-        """Give the screen back, stop as if nobody had asked, and go on when the shell says so."""
-        # Not by way of the stream: this may come while that is written to.
+        """Restore the former screen, stop as if there were no handler, and draw again when the shell continues this."""
+        # Not through the stream: the signal may arrive while it is being written to.
         terminal = self.screen.out.fileno()
         os.write(terminal, _LEAVE.encode())
         signal.signal(number, signal.SIG_DFL)
@@ -208,7 +208,7 @@ class _Drawing(_View):
         room = height - len(head) - (len(table) - len(rows))
         if len(rows) <= max(1, room):
             return (head + table)[:height]
-        # Those in trouble are looked for, so they come first where not all can be seen.
+        # Backends in trouble are what people look for, so they come first where not all fit.
         shown = sorted(rows, key=lambda each: each.get("state") == "ready")[: max(1, room - 1)]
         more = self.screen.painted(f"and {len(rows) - len(shown)} more", Paint.FAINT)
         return [*head, *STATES_AND_RATES.lines(shown, self.screen), more][:height]

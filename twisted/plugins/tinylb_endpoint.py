@@ -1,6 +1,6 @@
 """
-Makes C{tinylb:} known to C{clientFromString}. Every program on the machine that calls it imports this file, so that
-tinylb itself is imported only when such an endpoint is made.
+Makes C{tinylb:} known to C{clientFromString}. Every program on the machine that calls it imports this file, so tinylb
+itself is imported only when such an endpoint is made.
 """
 
 from __future__ import annotations
