@@ -168,6 +168,7 @@ class Program(Service):
     def _giveUp(self) -> None:
         """Stop listening. A port removes its files in a turn of the reactor, which has to be run here."""
         self._begin()
+        self._status = 1
         for service, _ in self._listening:
             service.stopService()
         self._reactor.iterate()
@@ -206,6 +207,8 @@ class Program(Service):
             self._exit()
 
     def _stop(self, name: str) -> None:
+        if self._status:
+            return  # the program cannot start, and ends for that
         self._log.info("{signal}: stopping; {open} open", signal=name, **self._open())
         self._reactor.stop()
 

@@ -37,15 +37,17 @@ class Signals:
         self._stop = stop
         self._lookAgain = lookAgain
         self._stoppedAt = -inf
+        self._isTaken = False
         self._hadTerminal = False
 
     def take(self) -> None:
-        """Take the signals over. A process that ignores SIGHUP as under nohup(1), outlives its terminal."""
-        if not self._hadTerminal and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
-            self._hadTerminal = hasTerminal()
+        """Take the signals over. A process that ignores SIGHUP, as under nohup(1), outlives its terminal."""
+        if not self._isTaken:  # later our own handler would be found
+            self._isTaken = True
+            self._hadTerminal = signal.getsignal(signal.SIGHUP) != signal.SIG_IGN and hasTerminal()
+            # A signal that comes while Python is finishing kills the process, unless it is ignored by then.
+            atexit.register(_ignore)
         self.handle()
-        # A signal that comes while Python is finishing kills the process, unless it is ignored by then.
-        atexit.register(_ignore)
 
     def handle(self) -> None:
         """Install the handlers, in place of those that others have installed since."""

@@ -46,6 +46,7 @@ class Reactor(MemoryReactorClock):
 
     def iterate(self, delay: float = 0) -> None:
         """See L{IReactorCore.iterate}."""
+        self.runFromThread()
         self.advance(delay)
 
     def runFromThread(self) -> None:

@@ -9,12 +9,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 from twisted.python.failure import Failure
 
 from tests.unit.programcase import IN_USE, ProgramCase, Reactor, SlowEndpoint
-from tinylb.program import AT_ONCE, Program
+from tinylb.program import AT_ONCE, CannotStart, Program
 from tinylb.signals import SAME_SIGNAL
+from tinylb.testing import MemoryEndpoint
 
 
 class Stuck(Service):
@@ -68,6 +70,22 @@ class FailureTests(ProgramCase):
         self.assertStops(program)
         self.assertEqual((self.failed(), self.reactor.stops), ([], 0))
         self.assertNotIn("after", self.reactor.triggers)
+
+    def test_signalBefore(self) -> None:
+        """A signal that comes while an endpoint fails stops no reactor: none runs."""
+        handlers: dict[int, Callable[[int, None], object]] = {}
+        self.patch(signal, "signal", handlers.__setitem__)
+
+        class Failing(MemoryEndpoint):
+            """An endpoint that cannot be listened on. A signal comes while that is tried."""
+
+            def listen(self, factory: IProtocolFactory) -> Deferred[IListeningPort]:
+                handlers[signal.SIGTERM](signal.SIGTERM, None)
+                return fail(IN_USE)
+
+        program = self.program(Failing(self.reactor))
+        self.assertRaises(CannotStart, program.startService)
+        self.assertEqual(self.reactor.stops, 0)
 
     def test_signal(self) -> None:
         """A signal while it ends for that reason hurries it, and the status stays."""
