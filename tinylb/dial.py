@@ -27,7 +27,8 @@ class Dial:
     the deadline. It goes on ticking when no backend is left to try, so that a backend that joins the
     set meanwhile is tried.
 
-    @param waited: seconds that the client has waited before; they count towards the timeout.
+    @param waited: seconds that the client has waited before; they count towards the timeout. Where that leaves
+        backends notably less time, a timeout is no evidence against them.
     @ivar tried: the targets at which there has been an attempt.
     """
 
@@ -39,6 +40,7 @@ class Dial:
         "_count",
         "_deadline",
         "_due",
+        "_isCutShort",
         "_isWaiting",
         "_rules",
         "_seeker",
@@ -70,6 +72,7 @@ class Dial:
         self._count = 0
         self._started = rules.clock.seconds()
         self._deadline = self._started + rules.timeout - waited
+        self._isCutShort = waited > rules.attemptDelay
         self._due = 0.0
         self._timer: IDelayedCall | None = None
         self._advancing = False
@@ -239,11 +242,11 @@ class Dial:
         self._tellFailures()
         self.advance()
 
-    def _blame(self, attempt: Attempt, kind: DialFailure, why: str) -> None:
+    def _blame(self, attempt: Attempt, kind: DialFailure, why: str, *, mayBeEvidence: bool = True) -> None:
         candidate = attempt.candidate
         record = candidate.record
-        isEvidence = kind is not DialFailure.LOCAL
-        if kind in SILENT:  # where other attempts come through meanwhile, a packet may have been lost
+        isEvidence = mayBeEvidence and kind is not DialFailure.LOCAL
+        if isEvidence and kind in SILENT:  # where other attempts come through meanwhile, a packet may have been lost
             isEvidence = record.reached == attempt.reachedBefore
         if isEvidence:
             record.isSuspect = True
@@ -268,7 +271,7 @@ class Dial:
 
     def _timedOut(self) -> None:
         for attempt in tuple(self._attempts):
-            self._blame(attempt, DialFailure.TIMEOUT, "no answer")
+            self._blame(attempt, DialFailure.TIMEOUT, "no answer", mayBeEvidence=not self._isCutShort)
         causes = tuple(self._causes) or ("as many attempts as may be are under way already",)
         self._fail(DialTimeout(causes, self._count))
 

@@ -6,7 +6,7 @@ from tests.unit.introducedcase import LINE, PROXY, IntroducedCase
 from tests.unit.loglines import logLines
 from tests.unit.rigs import TLSLikeFactory, told
 from tests.unit.test_proxyheader import SIGNATURE
-from tinylb import BackendPicked, ClientUnserved, CloseReason, PairOpened
+from tinylb import BackendPicked, ClientUnserved, CloseReason, DialFailed, DialFailure, PairOpened
 from tinylb.testing import Behaviour, MemoryEndpoint
 
 WRONG = {
@@ -134,6 +134,19 @@ class SilentTests(IntroducedCase):
         event = self.unserved(kit)
         self.assertEqual((event.reason, event.attempts), (CloseReason.DIAL_TIMEOUT, 1))
         self.assertAlmostEqual(event.seconds, 3.0, delta=0.2)
+
+    def test_noEvidence(self) -> None:
+        """A backend that has little time left, as the header came late, does not rest for that."""
+        kit = self.balancer("a", dialTimeout=3)
+        kit.backends["a"].behaviour = Behaviour.HANGS
+        client = self.introduced(kit)
+        kit.clock.pump([0.25] * 11)
+        client.send(LINE)
+        kit.clock.pump([0.125] * 3)
+        self.assertEqual(self.unserved(kit).reason, CloseReason.DIAL_TIMEOUT)
+        (failure,) = told(kit.events, DialFailed)
+        self.assertEqual((failure.kind, failure.isEvidence), (DialFailure.TIMEOUT, False))
+        self.assertEqual(kit.balancer.describe()["backends"][0]["state"], "ready")
 
     def test_deadlineIsOver(self) -> None:
         """A client that is served has none."""
