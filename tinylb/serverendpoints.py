@@ -63,6 +63,8 @@ def _isOpen(description: str, parameter: str) -> bool:
     """Whether a description is of a kind that has the parameter, and does not set it."""
     kind, *arguments = re.sub(r"\\.", "_", _BEFORE_ANY.sub("", description, count=1)).split(":")
     known = _PARAMETERS.get(kind.lower(), ())
-    inPlace = sum("=" not in argument for argument in arguments)
+    inPlace = [argument for argument in arguments if "=" not in argument]
+    while inPlace and not inPlace[-1]:  # a colon too many says nothing; Twisted refuses the description for it
+        inPlace.pop()
     isNamed = any(argument.startswith(f"{parameter}=") for argument in arguments)
-    return parameter in known[inPlace:] and not isNamed
+    return parameter in known[len(inPlace) :] and not isNamed

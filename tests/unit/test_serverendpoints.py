@@ -60,6 +60,12 @@ class DefaultsTests(SynchronousTestCase):
         self.assertEqual(self.unix("unix:/run/lb.sock:600:5"), (0o600, 5))
         self.assertEqual(self.unix(r"unix:/run/a\:mode\=b"), (0o660, 1024))
 
+    def test_empty(self) -> None:
+        """A colon too many does not open a private port to everybody."""
+        for description in ("tcp:9090:", "tcp:9090::", "tcp6:9090:"):
+            ending = self.assertRaises(SystemExit, self.tcp, description)
+            self.assertIn("not a server endpoint", str(ending.code))
+
     def test_secure(self) -> None:
         """A key, a certificate or their folder is no interface."""
         pem = self.certificate()
