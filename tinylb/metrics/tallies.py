@@ -34,8 +34,16 @@ class Tallies:
         self._sharedOut: set[Record] = set()  # what these have counted so far belongs to an id already
 
     def of(self, id: str) -> Tally:
-        """The tally of an id, made where there is none."""
-        return self._present.get(id) or self._departed.get(id) or self._depart(Tally(id))
+        """
+        The tally of an id. One that was forgotten begins anew where there is room, and is not told of where there is
+        none: others would be forgotten for it, and begin anew when they are heard of again, as if they had fallen.
+        """
+        tally = self._present.get(id) or self._departed.get(id)
+        if tally is None:
+            tally = Tally(id)
+            if len(self._departed) < MOST_DEPARTED:
+                self._depart(tally)
+        return tally
 
     def follow(self, members: Iterable[Member]) -> None:
         """Follow a new set."""
@@ -64,10 +72,9 @@ class Tallies:
         self._forget()
         return iter(tuple(self._departed.values()))
 
-    def _depart(self, tally: Tally) -> Tally:
+    def _depart(self, tally: Tally) -> None:
         tally.leftAt = self._clock.seconds()
         self._departed[tally.id] = tally
-        return tally
 
     def _forget(self) -> None:
         now = self._clock.seconds()
