@@ -198,8 +198,9 @@ class LoadBalancer(Entrance):
     def explain(self) -> list[dict[str, str | None]]:
         """
         The latest decisions, the newest first: C{time} (ISO 8601, UTC), C{backend}, C{target}, C{what} (a verdict, or
-        C{added}, C{removed}, C{moved}, C{changed}, C{target removed}) and C{why}. Backends that are C{passed over} at
-        present are among them, with the time since when, and how many picks went elsewhere. The list is bounded.
+        C{added}, C{removed}, C{moved}, C{changed}, C{target removed}) and C{why}. Backends that are C{picked} or
+        C{passed over} at present are among them, with the time since when, and how many picks that was. The list is
+        bounded.
         """
         return self._pool.explain()
 

@@ -8,7 +8,8 @@ from zope.interface import implementer
 
 from tinylb.events import BackendsReplaced, Event, TargetRemoved, VerdictChanged
 from tinylb.interfaces import ISelectiveObserver
-from tinylb.selection import PassedOver, Preferred, Selection
+from tinylb.selection import Selection
+from tinylb.standings import PassedOver, Preferred
 from tinylb.wording import counted, timestamp
 
 MOST = 200
@@ -54,13 +55,14 @@ class Decisions:
 
     def explain(self) -> list[dict[str, str | None]]:
         """See L{LoadBalancer.explain <tinylb.LoadBalancer.explain>}."""
+        standings = self._selection.standings
         picked = [
             _decision(each.since, each.backend, each.target, "picked", f"{each.why}, {_among(each)} since")
-            for each in self._selection.preferred()
+            for each in standings.preferred()
         ]
         passedOver = [
             _decision(each.since, each.backend, each.target, "passed over", f"{each.why}; {_without(each)} since")
-            for each in self._selection.passedOver()
+            for each in standings.passedOver()
         ]
         return sorted((*passedOver, *picked, *self._latest), key=lambda each: each["time"] or "", reverse=True)
 

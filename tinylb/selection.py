@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from typing import Any, NamedTuple, cast
 
 from tinylb.backends import BackendSet, Member
@@ -11,37 +11,8 @@ from tinylb.findings import Finding, Findings
 from tinylb.interfaces import IPolicy
 from tinylb.ranking import Candidate, Ranking, Reasons
 from tinylb.registry import Registry
+from tinylb.standings import Standings
 from tinylb.wording import timestamp
-
-
-class PassedOver(NamedTuple):
-    """A backend that others are preferred to.
-
-    @ivar since: since when; ISO 8601, UTC.
-    @ivar picks: how many picks there have been since then."""
-
-    backend: str
-    target: str
-    since: str
-    why: str
-    picks: int
-
-
-class Preferred(NamedTuple):
-    """A backend that picks go to.
-
-    @ivar since: since when; ISO 8601, UTC.
-    @ivar among: how many such backends there are.
-    @ivar picks: how many times it has been picked since then.
-    @ivar all: how many picks there have been in all since then."""
-
-    backend: str
-    target: str
-    since: str
-    why: str
-    among: int
-    picks: int
-    all: int
 
 
 class Change(NamedTuple):
@@ -77,9 +48,8 @@ class Selection:
         self._findings = Findings()
         self._ids: dict[str, tuple[str, ...]] = {}
         self._groups: list[list[Candidate]] | None = None
-        self._picks = 0
-        self._passedOver: dict[str, PassedOver] = {}
-        self._preferred: dict[Candidate, Preferred] = {}
+        self._standings = Standings()
+        self._changedAt = ""
 
     def replace(self, backends: BackendSet) -> Change:
         """Make another set the current one."""
@@ -93,7 +63,7 @@ class Selection:
             ids.setdefault(member.target, []).append(member.id)
         self._ids = {target: tuple(each) for target, each in ids.items()}
         self.ready = sum(self.findingOf(member).verdict is Verdict.READY for member in backends.members)
-        self._groups = None
+        self._mustRank()
         return change
 
     def readyStandby(self) -> int:
@@ -121,7 +91,7 @@ class Selection:
         if isReady is not wasReady:
             count = sum(not self.backends[id].draining for id in self._ids[target])
             self.ready += count if isReady else -count
-        self._groups = None
+        self._mustRank()
         return True
 
     def finding(self, target: str) -> Finding:
@@ -143,20 +113,12 @@ class Selection:
         """The targets whose connections are to end, provided that a backend is ready."""
         return self._findings.dead()
 
-    def passedOver(self) -> list[PassedOver]:
-        """The backends that are passed over at present."""
+    @property
+    def standings(self) -> Standings:
+        """Which backends get the picks at present, and which are passed over."""
         if self._groups is None:
             self._rank()
-        return [each._replace(picks=self._picks - each.picks) for each in self._passedOver.values()]
-
-    def preferred(self) -> list[Preferred]:
-        """The backends that picks go to at present."""
-        if self._groups is None:
-            self._rank()
-        return [
-            each._replace(picks=candidate.record.picked - each.picks, all=self._picks - each.all)
-            for candidate, each in self._preferred.items()
-        ]
+        return self._standings
 
     def pick(self, without: Collection[str], usable: Callable[[Candidate], bool]) -> Candidate | None:
         """
@@ -188,44 +150,31 @@ class Selection:
         )
 
     def _picked(self, choice: Candidate) -> Candidate:
-        self._picks += 1
-        if choice.id in self._passedOver:  # this pick did not pass it over
-            passedOver = self._passedOver[choice.id]
-            self._passedOver[choice.id] = passedOver._replace(picks=passedOver.picks + 1)
+        self._standings.picked(choice.id)
         return choice
+
+    def _mustRank(self) -> None:
+        """Before the next pick, or the next look at how the backends stand."""
+        self._groups = None
+        self._changedAt = timestamp()
 
     def _rank(self) -> list[list[Candidate]]:
         members = self.backends.members
         ranking = Ranking(((member, self.findingOf(member)) for member in members), self._candidate)
         self._groups = ranking.groups
-        known = {(each.backend, each.target): each for each in self._preferred.values()}
         first = ranking.groups[0] if ranking.groups else []
-        self._preferred = {each: self._prefer(each, len(first), known.get((each.id, each.target))) for each in first}
-        former = self._passedOver
-        self._passedOver = {id: self._passOver(id, why, former.get(id)) for id, why in ranking.behind}
+        why = f"{self.finding(first[0].target).verdict.value}, tier {first[0].tier}" if first else ""
+        self._standings.ranked([(each.id, each.target) for each in first], why, self._behind(ranking), self._changedAt)
         return ranking.groups
 
     def _candidate(self, member: Member, isLastResort: bool, behind: Reasons) -> Candidate:
         record = self._registry.record(member.target)
         return Candidate(member, self.backends[member.id], record, isLastResort, behind)
 
-    def _prefer(self, candidate: Candidate, among: int, former: Preferred | None) -> Preferred:
-        """
-        C{since} begins anew when the reason, or the number of preferred backends, changes. C{picks} and C{all} are kept
-        as the counts before C{since}; L{preferred} makes them the counts since then.
-        """
-        why = f"{self.finding(candidate.target).verdict.value}, tier {candidate.tier}"
-        if former is not None and (former.why, former.among) == (why, among):
-            return former
-        picks = candidate.record.picked
-        return Preferred(candidate.id, candidate.target, timestamp(), why, among, picks, self._picks)
-
-    def _passOver(self, id: str, why: str, former: PassedOver | None) -> PassedOver:
-        """C{picks} is kept as the count before C{since}; L{passedOver} makes it the count since then."""
-        target = self.backends[id].target
-        if former is not None:
-            return PassedOver(id, target, former.since, why, former.picks)
-        return PassedOver(id, target, self.finding(target).since or timestamp(), why, self._picks)
+    def _behind(self, ranking: Ranking) -> Iterator[tuple[str, str, str, str]]:
+        for id, why in ranking.behind:
+            target = self.backends[id].target
+            yield id, target, why, self.finding(target).since or self._changedAt
 
 
 def _compare(old: BackendSet, new: BackendSet, first: bool) -> Change:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from tests.unit.explaincase import ExplainCase
+from datetime import datetime, timedelta
+
+from tests.unit.explaincase import NOON, ExplainCase
 from tests.unit.rigs import told
 from tinylb import BackendPicked, BackendSet, Verdict
+from tinylb.standings import MOST_PREFERRED
 from tinylb.testing import Behaviour, MemoryBackend, MemoryBalancer
 
 
@@ -55,6 +58,48 @@ class PickedTests(ExplainCase):
         kit.connect()
         kit.balancer.replaceBackends(BackendSet({"a": MemoryBackend(kit.clock, "elsewhere")}))
         self.assertEqual(self.picked(kit), {"a": "ready, tier 0, the only one; 0 of 0 picks since"})
+
+    def test_sharedTarget(self) -> None:
+        """Backends that share a target share no picks."""
+        kit = self.balancer()
+        backend = MemoryBackend(kit.clock, "x")
+        kit.balancer.replaceBackends(BackendSet({"a": backend, "b": backend}))
+        for _ in range(4):
+            kit.connect()
+        self.assertEqual(set(self.picked(kit).values()), {"ready, tier 0, one of 2; 2 of 4 picks since"})
+
+    def test_cameBack(self) -> None:
+        """A backend that has left and come back has the picks that it had since then, if nobody looked meanwhile."""
+        kit = self.balancer("a", "b")
+        for _ in range(4):
+            kit.connect()
+        kit.publish("b")
+        kit.publish("a", "b")
+        self.assertEqual(set(self.picked(kit).values()), {"ready, tier 0, one of 2; 2 of 4 picks since"})
+        kit.publish("b")
+        self.assertEqual(self.picked(kit), {"b": "ready, tier 0, the only one; 0 of 0 picks since"})
+
+    def test_many(self) -> None:
+        """Of many backends those with the most picks are told."""
+        ids = [f"b{number:03d}" for number in range(5 * MOST_PREFERRED)]
+        kit = self.balancer(*ids)
+        for _ in range(3):
+            kit.connect()
+        told = self.picked(kit)
+        self.assertEqual(len(told), MOST_PREFERRED)
+        busy = [why for why in told.values() if why == f"ready, tier 0, one of {len(ids)}; 1 of 3 picks since"]
+        self.assertEqual(len(busy), 3)
+
+    def test_since(self) -> None:
+        """It is told since when: the change that made it so, though nobody was picked, or asked, before later."""
+        kit = self.balancer("a", "b")
+        self.picked(kit)
+        kit.balancer.setVerdict("a", Verdict.DEAD, "refused")
+        changed = self.seconds
+        for _ in range(5):
+            self.timestamp()
+        (picked,) = (each for each in kit.balancer.explain() if each["what"] == "picked")
+        self.assertLessEqual(datetime.fromisoformat(str(picked["time"])), NOON + timedelta(seconds=changed))
 
     def test_nobody(self) -> None:
         """In an empty set nobody is."""
