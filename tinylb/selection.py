@@ -63,7 +63,9 @@ class Selection:
             ids.setdefault(member.target, []).append(member.id)
         self._ids = {target: tuple(each) for target, each in ids.items()}
         self.ready = sum(self.findingOf(member).verdict is Verdict.READY for member in backends.members)
-        self._mustRank()
+        self._groups = None
+        if change.distinct:
+            self._changedAt = timestamp()
         return change
 
     def readyStandby(self) -> int:
@@ -84,14 +86,15 @@ class Selection:
         """
         if target not in self._ids:
             return False
-        wasReady = self.finding(target).verdict is Verdict.READY
+        former = self.finding(target).verdict
         if not self._findings.set(target, by, finding):
             return False
-        isReady = self.finding(target).verdict is Verdict.READY
-        if isReady is not wasReady:
+        verdict = self.finding(target).verdict
+        if verdict is not former:
+            self._changedAt = timestamp()
             count = sum(not self.backends[id].draining for id in self._ids[target])
-            self.ready += count if isReady else -count
-        self._mustRank()
+            self.ready += count * ((verdict is Verdict.READY) - (former is Verdict.READY))
+        self._groups = None
         return True
 
     def finding(self, target: str) -> Finding:
@@ -152,11 +155,6 @@ class Selection:
     def _picked(self, choice: Candidate) -> Candidate:
         self._standings.picked(choice.id)
         return choice
-
-    def _mustRank(self) -> None:
-        """Before the next pick, or the next look at how the backends stand."""
-        self._groups = None
-        self._changedAt = timestamp()
 
     def _rank(self) -> list[list[Candidate]]:
         members = self.backends.members

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from heapq import nlargest
+from itertools import islice
 from typing import NamedTuple
 
 MOST_PREFERRED = 20
 """The most backends that are told of as preferred: those with the most picks."""
+
+MOST_PASSED_OVER = 200
+"""The most backends that are told of as passed over: those that would be picked next."""
 
 
 class PassedOver(NamedTuple):
@@ -100,5 +104,6 @@ class Standings:
         ]
 
     def passedOver(self) -> list[PassedOver]:
-        """The backends that are passed over."""
-        return [each._replace(picks=self._picks - each.picks) for each in self._passedOver.values()]
+        """The backends that are passed over, L{MOST_PASSED_OVER} at the most."""
+        first = islice(self._passedOver.values(), MOST_PASSED_OVER)
+        return [each._replace(picks=self._picks - each.picks) for each in first]

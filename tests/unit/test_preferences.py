@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from tests.unit.explaincase import NOON, ExplainCase
 from tests.unit.rigs import told
 from tinylb import BackendPicked, BackendSet, Verdict
-from tinylb.standings import MOST_PREFERRED
+from tinylb.standings import MOST_PASSED_OVER, MOST_PREFERRED
 from tinylb.testing import Behaviour, MemoryBackend, MemoryBalancer
 
 
@@ -96,8 +96,8 @@ class PickedTests(ExplainCase):
         self.picked(kit)
         kit.balancer.setVerdict("a", Verdict.DEAD, "refused")
         changed = self.seconds
-        for _ in range(5):
-            self.timestamp()
+        for number in range(5):
+            kit.balancer.setVerdict("a", Verdict.DEAD, f"another reason: {number}")
         (picked,) = (each for each in kit.balancer.explain() if each["what"] == "picked")
         self.assertLessEqual(datetime.fromisoformat(str(picked["time"])), NOON + timedelta(seconds=changed))
 
@@ -166,6 +166,14 @@ class PassedOverTests(ExplainCase):
         self.assertEqual(self.passedOver(kit), {})
         kit.balancer.setVerdict("a", Verdict.NOT_READY, "503")
         self.assertEqual(self.passedOver(kit), {"a": "not-ready: 503; 0 picks without it since"})
+
+    def test_bounded(self) -> None:
+        """Of thousands those are told that would be picked next."""
+        tiers = {f"b{number:04d}": number for number in range(MOST_PASSED_OVER + 50)}
+        kit = self.balancer()
+        kit.backends = {id: MemoryBackend(kit.clock, id, tier=tier) for id, tier in tiers.items()}
+        kit.publish(*tiers)
+        self.assertEqual(set(self.passedOver(kit)), set(list(tiers)[1 : MOST_PASSED_OVER + 1]))
 
     def test_nobodyBetter(self) -> None:
         """While all are as bad nobody is passed over."""
