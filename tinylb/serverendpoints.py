@@ -63,8 +63,8 @@ def _isOpen(description: str, parameter: str) -> bool:
     """Whether a description is of a kind that has the parameter, and does not set it."""
     kind, *arguments = re.sub(r"\\.", "_", _BEFORE_ANY.sub("", description, count=1)).split(":")
     known = _PARAMETERS.get(kind.lower(), ())
-    inPlace = [argument for argument in arguments if "=" not in argument]
-    while inPlace and not inPlace[-1]:  # a colon too many says nothing; Twisted refuses the description for it
-        inPlace.pop()
+    # An empty place says nothing: Twisted refuses a description that sets the parameter by its name as well.
+    values = [argument for argument in arguments if "=" not in argument]
+    inPlace = {name for name, value in zip(known, values, strict=False) if value}
     isNamed = any(argument.startswith(f"{parameter}=") for argument in arguments)
-    return parameter in known[len(inPlace) :] and not isNamed
+    return parameter in known and parameter not in inPlace and not isNamed

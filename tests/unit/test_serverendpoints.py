@@ -62,7 +62,7 @@ class DefaultsTests(SynchronousTestCase):
 
     def test_empty(self) -> None:
         """A colon too many does not open a private port to everybody."""
-        for description in ("tcp:9090:", "tcp:9090::", "tcp6:9090:"):
+        for description in ("tcp:9090:", "tcp:9090::", "tcp:9090::50", "tcp6:9090:", "tcp6:9090:50:"):
             ending = self.assertRaises(SystemExit, self.tcp, description)
             self.assertIn("not a server endpoint", str(ending.code))
 
