@@ -42,7 +42,7 @@ test: $(ENV)/test.stamp
 	    test "$${ran:-0}" -ge $(LEAST_UNIT_TESTS) \
 	    || { echo "trial ran $${ran:-0} unit tests; there are at least $(LEAST_UNIT_TESTS)"; exit 1; }
 	@echo 'pytest'
-	@$(IN_ENV) pytest --quiet -rs $(PYTEST_OPTIONS)
+	@$(IN_ENV) pytest --quiet -rsfE $(PYTEST_OPTIONS)
 
 wheel: $(ENV)/run.stamp
 	@rm -f dist/tinylb-*.whl

@@ -6,6 +6,7 @@ import errno
 import socket
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -180,22 +181,29 @@ async def test_failingFactory(way: Way) -> None:
     server.close()
 
 
-def _scoped() -> list[str]:
-    """This machine's own link-local addresses."""
+@pytest.fixture
+def scoped() -> Iterator[tuple[str, int]]:
+    """A link-local address of this machine, with its scope, and a port of it on which nobody listens."""
     interfaces = Path("/proc/net/if_inet6")
-    if not interfaces.exists():
-        return []
-    lines = [line.split() for line in interfaces.read_text().splitlines()]
-    groups = [(":".join(line[0][start : start + 4] for start in range(0, 32, 4)), line[5]) for line in lines]
-    return [f"{host}%{interface}" for host, interface in groups if host.startswith("fe80")]
+    lines = [line.split() for line in interfaces.read_text().splitlines()] if interfaces.exists() else []
+    with socket.socket(socket.AF_INET6) as refusing:
+        for line in lines:
+            host = ":".join(line[0][start : start + 4] for start in range(0, 32, 4))
+            try:
+                if host.startswith("fe80"):
+                    refusing.bind((host, 0, 0, int(line[1], 16)))
+                    yield f"{host}%{line[5]}", refusing.getsockname()[1]
+                    return
+            except OSError:
+                pass  # not in use yet: the kernel asks first whether somebody else has it
+    pytest.skip("this machine has no link-local address")
 
 
-@pytest.mark.skipif(not _scoped(), reason="this machine has no link-local address")
 @pytest_twisted.ensureDeferred
-async def test_scoped(way: Way) -> None:
+async def test_scoped(way: Way, scoped: tuple[str, int]) -> None:
     """A literal with a scope leads there: nobody listens, but this machine says so."""
     with pytest.raises(ConnectionRefusedError):
-        await way.talk(way.to(_scoped()[0], 9))
+        await way.talk(way.to(*scoped))
 
 
 @SHORT

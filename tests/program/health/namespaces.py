@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
-import random
+import secrets
 import shutil
 import subprocess
+from ipaddress import IPv4Network
 from types import TracebackType
 
 import pytest
 
 IP = shutil.which("ip", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
 PORT = 7101
+
+_NETWORKS = list(IPv4Network("198.18.0.0/15").subnets(new_prefix=30))
+"""Of two hosts each, for tests of devices: see RFC 2544. Tests that run at the same time have others."""
 
 
 def _ip(*arguments: str) -> None:
@@ -39,9 +43,8 @@ class Namespace:
     """
 
     def __init__(self) -> None:
-        # The network for tests of devices: https://www.rfc-editor.org/rfc/rfc2544
-        network = f"198.{random.choice((18, 19))}.{random.randrange(256)}"
-        self._near, self._far = f"{network}.1", f"{network}.2"
+        network = secrets.choice(_NETWORKS)
+        self._near, self._far = (str(host) for host in network.hosts())
         self._name = f"tinylb-{os.getpid()}"
         self._cable = f"tlb{os.getpid()}"
         self.address = (self._far, PORT)
@@ -53,6 +56,8 @@ class Namespace:
         try:
             _ip("link", "add", self._cable, "type", "veth", "peer", "name", "eth0", "netns", self._name)
             _ip("address", "add", f"{self._near}/30", "dev", self._cable)
+            # Other tests look for link-local addresses, and should not find one that comes and goes.
+            _ip("link", "set", self._cable, "addrgenmode", "none")
             _ip("link", "set", self._cable, "up")
             self._within("address", "add", f"{self._far}/30", "dev", "eth0")
             self._within("link", "set", "eth0", "up")
