@@ -16,6 +16,9 @@ from tinylb.testing import Behaviour, ManualProvider, MemoryBackend, MemoryEndpo
 
 Series = tuple[str, frozenset[tuple[str, str]]]
 
+COUNTERS = ("_total", "_count", "_sum", "_bucket")
+"""How the names of series end that never fall."""
+
 
 def parsed(text: str) -> dict[Series, float]:
     """The value of each series. No series may be there twice."""

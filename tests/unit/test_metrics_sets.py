@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.unit.metricscase import MetricsTestCase
+from tests.unit.metricscase import COUNTERS, MetricsTestCase
 from tinylb import CloseReason, PairClosed
 from tinylb.metrics import tallies
 from tinylb.metrics.tallies import LINGER, MOST_DEPARTED
@@ -10,7 +10,6 @@ from tinylb.testing import Behaviour
 
 OPENED = "backend_connections_opened_total"
 CLOSED = "backend_connections_closed_total"
-COUNTERS = ("_total", "_count", "_sum", "_bucket")
 
 
 class DepartureTests(MetricsTestCase):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tracemalloc
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,10 +14,11 @@ from prometheus_client.registry import Collector
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.unit.hypothesisprofile import REPEATABLE
-from tests.unit.metricscase import MetricsTestCase, parsed
+from tests.unit.metricscase import COUNTERS, MetricsTestCase, parsed
 from tinylb.metrics.lines import BACKEND, BLANK, NO_VALUE, Labels, Shape
 from tinylb.metrics.page import FILLED_A_PART
-from tinylb.registry import PAIRS_A_TURN
+from tinylb.metrics.tallies import LINGER
+from tinylb.registry import PAIRS_A_TURN, Record
 
 HARD = (
     *("a b", 'quo"te', "back\\slash", "two\nlines", "cr\r", "line\u2028", "100%s %d %", "ü 背"),
@@ -145,26 +147,65 @@ class PartsTests(MetricsTestCase):
             self.assertEqual(parsed(b"".join(each).decode()).keys(), whole.keys())
 
     def test_changeWithin(self) -> None:
-        """What happens between two parts changes nothing of that scrape: each backend is as it was at one moment."""
+        """A backend that leaves between two parts keeps its counters in that scrape; one that comes is in the next."""
         self.publish("ab")
-        self.addPairs("a", 3 * PAIRS_A_TURN)
+        former = self.scrape()
         scraping = self.metrics.expose()
         parts = [next(scraping)]
-        self.assertEqual(parts, [b""])
-        self.publish("c")
-        self.connect(4)
-        values = parsed(b"".join(scraping).decode())
-        self.assertEqual(values["tinylb_backend_connections", frozenset({("backend", "a")})], 3 * PAIRS_A_TURN)
-        told = {dict(labels)["backend"] for name, labels in values if name == "tinylb_backend_picked_total"}
-        self.assertEqual(told, {"a", "b"})
-        self.assertEqual(self.scrape().backends("backend_connections"), {"c"})
+        self.publish("bc")
+        values = parsed(b"".join((*parts, *scraping)).decode())
+        told = {series for series in values if ("backend", "a") in series[1]}
+        counted = {series for series in former.values if ("backend", "a") in series[1] and series[0].endswith(COUNTERS)}
+        self.assertEqual(told, counted)
+        self.assertFalse(any(("backend", "c") in labels for _, labels in values))
+        self.assertEqual(self.scrape().backends("backend_connections"), {"b", "c"})
 
-    def addPairs(self, target: str, many: int) -> None:
+    def test_forgottenWithin(self) -> None:
+        """One that is forgotten between two parts has no more lines."""
+        self.publish("ab")
+        self.publish("b")
+        scraping = self.metrics.expose()
+        parts = [next(scraping)]
+        self.clock.advance(LINGER)
+        self.publish("bc")
+        values = parsed(b"".join((*parts, *scraping)).decode())
+        self.assertEqual({dict(labels)["backend"] for _, labels in values if "backend" in dict(labels)}, {"b"})
+
+    def test_endsWithin(self) -> None:
+        """The bytes of connections that end while they are added up are counted, and counted once."""
+        self.publish("a")
+        record = self.addPairs("a", 2 * PAIRS_A_TURN)
+        scraping = self.metrics.expose()
+        text = b""
+        while b"tinylb_backend_relayed_bytes_total" not in text:
+            text += next(scraping)
+        record.bytesIn += len(record.pairs)
+        record.pairs.clear()
+        values = parsed((text + b"".join(scraping)).decode())
+        labels = frozenset({("backend", "a"), ("direction", "in")})
+        self.assertEqual(values["tinylb_backend_relayed_bytes_total", labels], 2 * PAIRS_A_TURN)
+
+    def test_unread(self) -> None:
+        """Scrapes that are not read to their end hold next to nothing, however many backends they have to tell of."""
+        many = 20 * FILLED_A_PART
+        self.publish({f"id-{number}": f"t-{number}" for number in range(many)})
+        self.scrape()
+        tracemalloc.start()
+        self.addCleanup(tracemalloc.stop)
+        scrapes = [self.metrics.expose() for _ in range(20)]
+        for scraping in scrapes:
+            while b"tinylb_backend_info{" not in next(scraping):
+                pass
+        held, _ = tracemalloc.get_traced_memory()
+        self.assertLess(held / len(scrapes) / many, 50)
+
+    def addPairs(self, target: str, many: int) -> Record:
         """So many connections are open, as far as the registry knows; one byte came over each."""
         record = self.service.balancer.pool.registry.record(target)
         pairs = [StillPair(target) for _ in range(many)]
         record.pairs.update(dict.fromkeys(pairs))
         self.addCleanup(record.pairs.clear)
+        return record
 
 
 class StillPair:

@@ -11,7 +11,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.unit.hypothesisprofile import REPEATABLE
-from tests.unit.metricscase import Scrape, Series
+from tests.unit.metricscase import COUNTERS, Scrape, Series
 from tinylb import BackendPicked, BackendSet, DialFailed, LoadBalancerService, PairClosed, PairOpened
 from tinylb.events import Event
 from tinylb.metrics import Metrics
@@ -83,7 +83,7 @@ class Machine(RuleBasedStateMachine):
 
     def nothingFalls(self, scrape: Scrape) -> None:
         for series, value in self.former.items():
-            if series[0].endswith(("_total", "_count", "_sum", "_bucket")):
+            if series[0].endswith(COUNTERS):
                 assert scrape.values[series] >= value, series
 
     def agreesWithEvents(self, scrape: Scrape) -> None:

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
+from tinylb.backends import Member
 from tinylb.events import DialFailure, Verdict
-from tinylb.metrics.histogram import marks
+from tinylb.metrics.histogram import cumulated, marks
 from tinylb.metrics.lines import BACKEND, BLANK, NO_VALUE, Labels, Shape
-from tinylb.metrics.reading import Presence, Reading
-from tinylb.metrics.tally import DURATIONS, ENDS
+from tinylb.metrics.tally import DURATIONS, ENDS, Tally
 from tinylb.registry import DIAL_TIMES
+from tinylb.selection import Selection
 
-Values = Callable[[Reading, Labels], "tuple[object, ...] | None"]
+Values = Callable[[Tally], "tuple[object, ...] | None"]
 
 
 @dataclass(frozen=True)
@@ -29,69 +30,78 @@ class BackendFamily:
     values: Values
 
 
-def backendFamilies() -> list[BackendFamily]:
-    """All families of this kind."""
+def backendFamilies(selection: Selection, labels: Labels) -> list[BackendFamily]:
+    """All families of this kind, but the one of L{relayedShape}."""
     gauge, counter = GaugeMetricFamily, CounterMetricFamily
-    ways, ends = ("in", "out"), [end.value for end in ENDS]
+    ends = [end.value for end in ENDS]
     states, kinds = [verdict.value for verdict in Verdict], [kind.value for kind in DialFailure]
     families: list[tuple[Metric, Values]] = [
-        (_info(), _present(lambda here, labels: ("yes" if here.isStandby else "no", labels.of(here.target), 1))),
+        (_info(), _ofMember(lambda here: ("yes" if here.isStandby else "no", labels.of(here.target), 1))),
         (
             _blank(gauge, "state", "1 for the state that a backend of the set is in, 0 for the others.", state=states),
-            _present(lambda here, _: _STATES[here.verdict]),
+            _ofMember(lambda here: _STATES[selection.findingOf(here).verdict]),
         ),
-        (_blank(gauge, "tier", "A backend's tier; 0 is used first."), _present(lambda here, _: (here.tier,))),
+        (_blank(gauge, "tier", "A backend's tier; 0 is used first."), _ofMember(lambda here: (here.tier,))),
         (
             _blank(gauge, "weight", "A backend's share of new connections beside the others of its tier."),
-            _present(lambda here, _: (here.weight,)),
+            _ofMember(lambda here: (here.weight,)),
         ),
-        (
-            _blank(gauge, "connections", "Open connections to a backend's target."),
-            _present(lambda here, _: (here.connections,)),
-        ),
-        (
-            _blank(counter, "picked", "Attempts to connect to a backend that began."),
-            lambda reading, _: (reading.picked,),
-        ),
+        (_blank(gauge, "connections", "Open connections to a backend's target."), _connections),
+        (_blank(counter, "picked", "Attempts to connect to a backend that began."), _picked),
         (
             _blank(counter, "dial_failures", "Attempts to connect to a backend that failed.", kind=kinds),
-            lambda reading, _: tuple(reading.failures),
+            lambda tally: tuple(tally.failures.values()),
         ),
-        (
-            _histogram("dial_seconds", "How long attempts took that succeeded.", DIAL_TIMES),
-            lambda reading, _: tuple(reading.dials),
-        ),
-        (
-            _blank(counter, "connections_opened", "Connections of clients that were joined to a backend."),
-            lambda reading, _: (reading.opened,),
-        ),
+        (_histogram("dial_seconds", "How long attempts took that succeeded.", DIAL_TIMES), _dials),
+        (_blank(counter, "connections_opened", "Connections of clients that were joined to a backend."), _opened),
         (
             _blank(counter, "connections_closed", "Connections of clients to a backend that ended.", reason=ends),
-            lambda reading, _: tuple(reading.closed),
+            lambda tally: tuple(tally.closed[reason] for reason in ENDS),
         ),
         (
             _histogram("connection_duration_seconds", "How long connections lasted that ended.", DURATIONS),
-            lambda reading, _: tuple(reading.durations),
-        ),
-        (
-            _blank(counter, "relayed_bytes", "Bytes from clients to a backend (in) and back (out).", direction=ways),
-            lambda reading, _: (reading.bytesIn, reading.bytesOut),
+            lambda tally: cumulated(tally.durations.counts, tally.durations.sum),
         ),
     ]
     return [BackendFamily(Shape(family), values) for family, values in families]
+
+
+def relayedShape() -> Shape:
+    """The family of relayed bytes. Its values are not read at once; see L{Relayed <tinylb.metrics.relayed.Relayed>}."""
+    help, ways = "Bytes from clients to a backend (in) and back (out).", ("in", "out")
+    return Shape(_blank(CounterMetricFamily, "relayed_bytes", help, direction=ways))
 
 
 _PREFIX = "tinylb_backend_"
 _STATES = {verdict: tuple(int(each is verdict) for each in Verdict) for verdict in Verdict}
 
 
-def _present(values: Callable[[Presence, Labels], tuple[object, ...]]) -> Values:
+def _ofMember(values: Callable[[Member], tuple[object, ...]]) -> Values:
     """Give values only for backends that are in the set."""
 
-    def ofReading(reading: Reading, labels: Labels) -> tuple[object, ...] | None:
-        return None if reading.presence is None else values(reading.presence, labels)
+    def ofTally(tally: Tally) -> tuple[object, ...] | None:
+        return None if tally.member is None else values(tally.member)
 
-    return ofReading
+    return ofTally
+
+
+def _connections(tally: Tally) -> tuple[int] | None:
+    return None if tally.member is None or tally.record is None else (len(tally.record.pairs),)
+
+
+def _picked(tally: Tally) -> tuple[float]:
+    picked, *_ = tally.numbers(0, 0)
+    return (picked,)
+
+
+def _opened(tally: Tally) -> tuple[float]:
+    _, opened, *_ = tally.numbers(0, 0)
+    return (opened,)
+
+
+def _dials(tally: Tally) -> tuple[float, ...]:
+    _, _, _, _, seconds, *times = tally.numbers(0, 0)
+    return cumulated([int(count) for count in times], seconds)
 
 
 def _blank(

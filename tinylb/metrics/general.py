@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
@@ -13,7 +12,6 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from tinylb.events import CloseReason, Verdict
 from tinylb.metrics.histogram import cumulated, marks
 from tinylb.metrics.process import processFamilies
-from tinylb.metrics.reading import Reading
 from tinylb.metrics.sources import LineCounts, Sources
 
 # Why clients get no backend. There is a series for each before it happens, so that the first time is seen, too.
@@ -27,15 +25,15 @@ _UNSERVED = (
 )
 
 
-def generalFamilies(sources: Sources, readings: Iterable[Reading]) -> Iterator[Metric]:
+def generalFamilies(sources: Sources, states: Mapping[Verdict, int]) -> Iterator[Metric]:
     """
     All families of this kind.
 
-    @param readings: of each backend.
+    @param states: how many backends of the set are in each state; none where a state is missing.
     """
     yield _build()
     yield from _clients(sources)
-    yield from _set(sources, readings)
+    yield from _set(sources, states)
     yield _listeners(sources)
     yield from _provider(sources)
     yield from _loop(sources)
@@ -56,14 +54,13 @@ def _clients(sources: Sources) -> Iterator[Metric]:
     yield unserved
 
 
-def _set(sources: Sources, readings: Iterable[Reading]) -> Iterator[Metric]:
+def _set(sources: Sources, states: Mapping[Verdict, int]) -> Iterator[Metric]:
     selection = sources.service.balancer.pool.selection
     yield GaugeMetricFamily("tinylb_ready", "1 while a backend is usable.", int(selection.isUsable()))
     yield GaugeMetricFamily("tinylb_set_revision", "How many distinct sets there have been.", selection.revision)
-    states = Counter(reading.presence.verdict for reading in readings if reading.presence is not None)
     size = GaugeMetricFamily("tinylb_set_backends", "How many backends of the set are in a state.", labels=("state",))
     for verdict in Verdict:
-        size.add_metric((verdict.value,), states[verdict])
+        size.add_metric((verdict.value,), states.get(verdict, 0))
     yield size
 
 

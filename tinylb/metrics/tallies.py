@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from twisted.internet.interfaces import IReactorTime
 
@@ -38,7 +38,7 @@ class Tallies:
         The tally of an id. One that was forgotten begins anew where there is room, and is not told of where there is
         none: others would be forgotten for it, and begin anew when they are heard of again, as if they had fallen.
         """
-        tally = self._present.get(id) or self._departed.get(id)
+        tally = self.known(id)
         if tally is None:
             tally = Tally(id)
             if len(self._departed) < MOST_DEPARTED:
@@ -50,7 +50,7 @@ class Tallies:
         former, self._present = self._present, {}
         for member in members:
             tally = former.pop(member.id, None) or self._departed.pop(member.id, None) or Tally(member.id)
-            tally.leftAt = None
+            tally.member, tally.leftAt = member, None
             record = self._registry.record(member.target)
             tally.follow(record, isKnown=record in self._sharedOut)
             self._present[member.id] = tally
@@ -63,17 +63,17 @@ class Tallies:
                 tally.follow(None, isKnown=True)
         self._sharedOut = {each for each in self._registry if each in self._sharedOut or each in followed}
 
-    def present(self) -> list[Tally]:
-        """The tallies of the set's ids, in its order."""
-        return list(self._present.values())
-
-    def departed(self) -> Iterator[Tally]:
-        """The tallies of ids that have left the set lately."""
+    def ids(self) -> tuple[str, ...]:
+        """The set's ids, in its order, then those that have left it lately."""
         self._forget()
-        return iter(tuple(self._departed.values()))
+        return (*self._present, *self._departed)
+
+    def known(self, id: str) -> Tally | None:
+        """The tally of an id; L{None} for one that is not, or no longer, known."""
+        return self._present.get(id) or self._departed.get(id)
 
     def _depart(self, tally: Tally) -> None:
-        tally.leftAt = self._clock.seconds()
+        tally.member, tally.leftAt = None, self._clock.seconds()
         self._departed[tally.id] = tally
 
     def _forget(self) -> None:

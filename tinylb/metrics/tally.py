@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tinylb.backends import Member
 from tinylb.events import CloseReason, DialFailed, DialFailure, PairClosed
 from tinylb.metrics.histogram import Histogram
 from tinylb.registry import Record
@@ -29,14 +30,16 @@ class Tally:
     counted there meanwhile, as in L{LoadBalancer.describe <tinylb.LoadBalancer.describe>}.
 
     @ivar id: the backend's.
+    @ivar member: what the set says of it; L{None} while it is not in the set.
     @ivar record: of the target that the id leads to, or last led to; L{None} once another id leads there instead.
     @ivar leftAt: since when the id is not in the set; L{None} while it is.
     """
 
-    __slots__ = ("_base", "_past", "closed", "durations", "failures", "id", "leftAt", "record")
+    __slots__ = ("_base", "_past", "closed", "durations", "failures", "id", "leftAt", "member", "record")
 
     def __init__(self, id: str) -> None:
         self.id = id
+        self.member: Member | None = None
         self.record: Record | None = None
         self.leftAt: float | None = None
         self.closed = dict.fromkeys(CloseReason, 0)
