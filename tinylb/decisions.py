@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from heapq import merge
 
 from zope.interface import implementer
 
@@ -64,7 +65,9 @@ class Decisions:
             _decision(each.since, each.backend, each.target, "passed over", f"{each.why}; {_without(each)} since")
             for each in standings.passedOver()
         ]
-        return sorted((*passedOver, *picked, *self._latest), key=lambda each: each["time"] or "", reverse=True)
+        present = sorted((*passedOver, *picked), key=_time, reverse=True)
+        # The decisions stay in their order, even where somebody has set the wall clock back.
+        return list(merge(present, self._latest, key=_time, reverse=True))
 
     def _forgetOther(self, backend: str) -> None:
         """
@@ -81,6 +84,10 @@ class Decisions:
 
 def _decision(time: str, backend: str | None, target: str, what: str, why: str) -> dict[str, str | None]:
     return {"time": time, "backend": backend, "target": target, "what": what, "why": why}
+
+
+def _time(decision: dict[str, str | None]) -> str:
+    return decision["time"] or ""
 
 
 def _among(preferred: Preferred) -> str:

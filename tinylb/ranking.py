@@ -79,12 +79,13 @@ class Ranking:
         self.groups: list[list[Candidate]] = []
         self.behind: Reasons = ()
         ranked = [list(group) for _, group in groupby(sorted(findings, key=_rank), key=_rank)]
+        first = ranked[0][0] if ranked else None
         for number, group in reversed(tuple(enumerate(ranked))):
             isDraining = group[0][1].verdict is Verdict.DRAINING
             if not isDraining:
                 self.groups.append([candidate(each, _isBad(finding), self.behind) for each, finding in group])
             if isDraining or number:
-                self.behind = (*((each.id, _whyNot(each, finding)) for each, finding in group), *self.behind)
+                self.behind = (*((each.id, _whyNot(each, finding, first)) for each, finding in group), *self.behind)
         self.groups.reverse()
 
 
@@ -97,7 +98,10 @@ def _isBad(finding: Finding) -> bool:
     return finding.verdict in (Verdict.NOT_READY, Verdict.DEAD)
 
 
-def _whyNot(member: Member, finding: Finding) -> str:
-    if finding.rank:
-        return f"{finding.verdict.value}: {finding.why}" if finding.why else finding.verdict.value
-    return f"tier {member.tier} stands by while a lower one serves"
+def _whyNot(member: Member, finding: Finding, first: tuple[Member, Finding] | None) -> str:
+    isDraining = finding.verdict is Verdict.DRAINING
+    if first is not None and not isDraining and finding.rank == first[1].rank and member.tier != first[0].tier:
+        if finding.rank:
+            return f"tier {member.tier} is tried after tier {first[0].tier}"
+        return f"tier {member.tier} stands by while a lower one serves"
+    return f"{finding.verdict.value}: {finding.why}" if finding.why else finding.verdict.value

@@ -49,7 +49,7 @@ class Selection:
         self._ids: dict[str, tuple[str, ...]] = {}
         self._groups: list[list[Candidate]] | None = None
         self._standings = Standings()
-        self._changedAt = ""
+        self._replacedAt = self._changedAt = ""
 
     def replace(self, backends: BackendSet) -> Change:
         """Make another set the current one."""
@@ -65,7 +65,7 @@ class Selection:
         self.ready = sum(self.findingOf(member).verdict is Verdict.READY for member in backends.members)
         self._groups = None
         if change.distinct:
-            self._changedAt = timestamp()
+            self._replacedAt = self._changedAt = timestamp()
         return change
 
     def readyStandby(self) -> int:
@@ -162,17 +162,20 @@ class Selection:
         self._groups = ranking.groups
         first = ranking.groups[0] if ranking.groups else []
         why = f"{self.finding(first[0].target).verdict.value}, tier {first[0].tier}" if first else ""
-        self._standings.ranked([(each.id, each.target) for each in first], why, self._behind(ranking), self._changedAt)
+        behind = self._behind(ranking.behind, first)
+        self._standings.ranked([(each.id, each.target) for each in first], why, behind, self._changedAt)
         return ranking.groups
 
     def _candidate(self, member: Member, isLastResort: bool, behind: Reasons) -> Candidate:
         record = self._registry.record(member.target)
         return Candidate(member, self.backends[member.id], record, isLastResort, behind)
 
-    def _behind(self, ranking: Ranking) -> Iterator[tuple[str, str, str, str]]:
-        for id, why in ranking.behind:
+    def _behind(self, behind: Reasons, first: Collection[Candidate]) -> Iterator[tuple[str, str, str, str]]:
+        # A backend is passed over once it is worse than others, or others have become better.
+        since = max(self._replacedAt, min((self.finding(each.target).since or "" for each in first), default=""))
+        for id, why in behind:
             target = self.backends[id].target
-            yield id, target, why, self.finding(target).since or self._changedAt
+            yield id, target, why, max(since, self.finding(target).since or "")
 
 
 def _compare(old: BackendSet, new: BackendSet, first: bool) -> Change:

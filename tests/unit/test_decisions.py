@@ -62,6 +62,14 @@ class DecisionTests(ExplainCase):
         self.assertEqual(moments, sorted(moments, reverse=True))
         self.assertEqual({moment.utcoffset() for moment in moments}, {timedelta(0)})
 
+    def test_clockSetBack(self) -> None:
+        """They come in the order in which they were made, even where somebody has set the wall clock back meanwhile."""
+        kit = self.balancer("a", "b")
+        kit.balancer.setVerdict("a", Verdict.DEAD, "before")
+        self.seconds -= 3600
+        kit.balancer.setVerdict("a", Verdict.READY, "after")
+        self.assertEqual([why for _, _, why in self.decided(kit)][:2], ["after", "before"])
+
     def test_bounded(self) -> None:
         """The latest are kept, and no more, however long it goes on; who is picked or passed over is always there."""
         kit = self.balancer("a", "b")
@@ -186,7 +194,7 @@ class LineTests(ExplainCase):
             kit.balancer.setVerdict(target, Verdict.NOT_READY, "503")
         kit.balancer.setVerdict("b", Verdict.READY, "200")
         self.assertEqual(
-            [line.rsplit("; ")[-1] for line in lines], ["1 ready", "nobody is ready, so all are tried", "1 ready"]
+            [line.rsplit("; ")[-1] for line in lines], ["1 ready", "no backend is ready, so all are tried", "1 ready"]
         )
 
     def test_endedLater(self) -> None:

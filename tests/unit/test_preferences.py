@@ -10,6 +10,8 @@ from tinylb import BackendPicked, BackendSet, Verdict
 from tinylb.standings import MOST_PASSED_OVER, MOST_PREFERRED
 from tinylb.testing import Behaviour, MemoryBackend, MemoryBalancer
 
+STANDS_BY = "tier 1 stands by while a lower one serves"
+
 
 class PickedTests(ExplainCase):
     """Whom picks go to: why, since when, and how many of them."""
@@ -121,7 +123,7 @@ class PassedOverTests(ExplainCase):
             "dead": "dead: refused",
             "drain": "draining: the provider says so",
             "rest": "resting",
-            "tier": "tier 1 stands by while a lower one serves",
+            "tier": STANDS_BY,
         }
         self.assertEqual(self.passedOver(kit), {id: f"{why}; 0 picks without it since" for id, why in expected.items()})
 
@@ -156,6 +158,30 @@ class PassedOverTests(ExplainCase):
         kit.publish("a", "b", "c")
         entry = next(each for each in kit.balancer.explain() if each["what"] == "passed over")
         self.assertEqual((entry["time"], entry["why"]), (since, "dead: refused; 1 pick without it since"))
+
+    def test_sinceOthersServe(self) -> None:
+        """A higher tier that has served for a while is passed over since the lower one serves again."""
+        kit = self.balancer()
+        for id in "ab":
+            kit.backends[id] = MemoryBackend(kit.clock, id, tier=int(id == "b"))
+        kit.publish(*kit.backends)
+        kit.balancer.setVerdict("a", Verdict.DEAD, "refused")
+        kit.connect()
+        before = self.seconds
+        kit.balancer.setVerdict("a", Verdict.READY, "200")
+        entry = next(each for each in kit.balancer.explain() if each["what"] == "passed over")
+        self.assertEqual((entry["backend"], entry["why"]), ("b", f"{STANDS_BY}; 0 picks without it since"))
+        self.assertGreater(datetime.fromisoformat(str(entry["time"])), NOON + timedelta(seconds=before))
+
+    def test_tierOfTheDead(self) -> None:
+        """Where all are dead, those of the lowest tier are tried first; the others are passed over for their tier."""
+        kit = self.balancer()
+        for id in "ab":
+            kit.backends[id] = MemoryBackend(kit.clock, id, tier=int(id == "b"))
+        kit.publish(*kit.backends)
+        for id in "ab":
+            kit.balancer.setVerdict(id, Verdict.DEAD, "refused")
+        self.assertEqual(self.passedOver(kit), {"b": "tier 1 is tried after tier 0; 0 picks without it since"})
 
     def test_noMore(self) -> None:
         """Who takes part again is passed over no more; the next time it is counted anew."""
