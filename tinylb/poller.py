@@ -75,6 +75,7 @@ class Poller:
         self._epoll: select.epoll | None = None
         self._pollables: list[Pollable | None] = []
         self._count = 0
+        self._isReleased = False
         self._fresh: set[int] = set()
         self._patience = Patience(monotonic())
         self._lone = 0
@@ -98,6 +99,7 @@ class Poller:
         self._pollables[fd] = pollable
         self._fresh.add(fd)
         self._count += 1
+        self._isReleased = False
         return True
 
     def hand(self, fd: int, pollable: Pollable) -> None:
@@ -110,13 +112,15 @@ class Poller:
 
     def forget(self, fd: int) -> None:
         """Watch a socket no more; it stays open."""
-        self.closing(fd)
         self._require().unregister(fd)
+        self.closing(fd)
 
     def closing(self, fd: int) -> None:
         """The socket is about to be closed, which makes the kernel forget it."""
         self._pollables[fd] = None
         self._count -= 1
+        if self._isReleased:
+            self.release()
 
     def closed(self, fd: int, pollable: Pollable) -> None:
         """The socket was closed, and its number may be another socket's already."""
@@ -124,7 +128,8 @@ class Poller:
             self.closing(fd)
 
     def release(self) -> None:
-        """Close the epoll unless something is being watched. It comes back with the next L{watch}."""
+        """Close the epoll, once nothing is watched any more. It comes back with the next L{watch}."""
+        self._isReleased = True
         if self._epoll is not None and not self._count:
             self._reactor.removeReader(self)
             self._epoll.close()

@@ -16,7 +16,7 @@ class ReleaseTests(PollerTestCase):
     """See L{Poller <tinylb.poller.Poller>}."""
 
     def test_used(self) -> None:
-        """While anything is watched, a release does nothing."""
+        """While anything is watched, it goes on after a release."""
         pollable = Watching()
         fd, other = self.watch(pollable), self.watch(Watching())
         self.forget(other)
@@ -24,6 +24,25 @@ class ReleaseTests(PollerTestCase):
         os.eventfd_write(fd, 1)
         self.turn()
         self.assertEqual(pollable.told, [READABLE | WRITABLE])
+
+    def test_theLastOne(self) -> None:
+        """It is gone with the last one that is watched; a release that came before that is not forgotten."""
+        before = openDescriptors()
+        fd, other = self.watch(Watching()), self.watch(Watching())
+        self.poller.release()
+        self.forget(fd)
+        self.assertEqual(self.reactor.getReaders(), [self.poller])
+        self.forget(other)
+        self.assertEqual((self.reactor.getReaders(), openDescriptors()), ([], before + 2))
+
+    def test_usedAgain(self) -> None:
+        """A release counts for what is watched then, and for nothing that is watched later."""
+        fd = self.watch(Watching())
+        self.poller.release()
+        self.watch(Watching())
+        self.forget(fd)
+        self.forget(self.watch(Watching()))
+        self.assertEqual(self.reactor.getReaders(), [self.poller])
 
     def test_comesBack(self) -> None:
         """Released, it has neither reader nor descriptor; with the next one that is watched it has both again."""
