@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, MutableSequence
 from contextlib import contextmanager
-from typing import Any, Protocol, overload
+from typing import Any, ParamSpec, Protocol, overload
 
 from twisted.logger import Logger
-from typing_extensions import ParamSpec
 
 from tinylb.events import Event
 from tinylb.interfaces import IObserver, ISelectiveObserver
+from tinylb.wording import counted
 
 P = ParamSpec("P")
 
@@ -25,7 +25,8 @@ class Tell(Protocol):
 class Observers(MutableSequence[IObserver]):
     """
     A list of observers. Events are told in the order in which they happened, even when an observer
-    itself causes further events. When an observer raises, the others are told all the same.
+    itself causes further events. When an observer raises, the others are told all the same; the log has its first,
+    second, fourth, eighth failure, and so on.
 
     @param organs: more observers, told after the others. They are not in the list, which is the user's.
     """
@@ -38,6 +39,7 @@ class Observers(MutableSequence[IObserver]):
         self._untold: deque[Event] = deque()
         self._holding = False
         self._hearers: dict[object, tuple[IObserver, ...]] = {}
+        self._failures: dict[int, int] = {}  # of observers in the list, by their id()
 
     @overload
     def __getitem__(self, index: int) -> IObserver: ...
@@ -50,11 +52,11 @@ class Observers(MutableSequence[IObserver]):
 
     def __setitem__(self, index: int | slice, value: Any) -> None:
         self._observers[index] = value
-        self._hearers.clear()
+        self._changed()
 
     def __delitem__(self, index: int | slice) -> None:
         del self._observers[index]
-        self._hearers.clear()
+        self._changed()
 
     def __len__(self) -> int:
         return len(self._observers)
@@ -62,7 +64,7 @@ class Observers(MutableSequence[IObserver]):
     def insert(self, index: int, value: IObserver) -> None:
         """See L{list.insert}."""
         self._observers.insert(index, value)
-        self._hearers.clear()
+        self._changed()
 
     def tell(self, kind: Callable[P, Event], *args: P.args, **kwargs: P.kwargs) -> None:
         """
@@ -106,6 +108,10 @@ class Observers(MutableSequence[IObserver]):
             finally:
                 self._holding = False
 
+    def _changed(self) -> None:
+        self._hearers.clear()
+        self._failures.clear()
+
     def _findHearers(self, kind: object) -> tuple[IObserver, ...]:
         hearers = self._hearers.get(kind)
         if hearers is None:
@@ -117,7 +123,7 @@ class Observers(MutableSequence[IObserver]):
         try:
             return not ISelectiveObserver.providedBy(observer) or kind in observer.kinds
         except Exception:
-            self._log.failure("Observer {observer!r} does not say what it is told of", observer=observer)
+            self._log.failure("Observer {observer!r} does not say which events it wants", observer=observer)
             return False
 
     def _tellNow(self, event: Event, hearers: tuple[IObserver, ...]) -> None:
@@ -125,4 +131,14 @@ class Observers(MutableSequence[IObserver]):
             try:
                 observer.observe(event)
             except Exception:
-                self._log.failure("Observer {observer!r} failed at {event!r}", observer=observer, event=event)
+                self._failed(observer, event)
+
+    def _failed(self, observer: IObserver, event: Event) -> None:
+        count = self._failures[id(observer)] = self._failures.get(id(observer), 0) + 1
+        if not count & (count - 1):  # a power of two: an observer may fail at every event, and must not fill the disk
+            self._log.failure(
+                "Observer {observer!r} failed at {event!r}; {times} so far",
+                observer=observer,
+                event=event,
+                times=counted(count, "time"),
+            )

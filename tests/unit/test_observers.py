@@ -68,6 +68,13 @@ class ObserversTests(SynchronousTestCase):
         self.assertEqual(self.first.events, [event("a"), event("b")])
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 2)
 
+    def test_alwaysFails(self) -> None:
+        """One that fails at every event does not fill the log: it has the first, the second, the fourth, and so on."""
+        self.observers.append(Reacting(lambda _: 1 / 0))
+        for _ in range(1000):
+            self.tell("a")
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 10)
+
     def test_heldBack(self) -> None:
         """In a held block nobody is told; at its end everybody is, in order."""
         with self.observers.held():
