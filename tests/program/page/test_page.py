@@ -86,7 +86,7 @@ def test_reconnects(stage: Stage, visit: Visit) -> None:
     tinylb = stage.follow("--status", address)
     page = visit.open(tinylb)
     tinylb.stop(SIGKILL)
-    page.waitFor(f"{NOTICES}.includes('No connection to tinylb')")
+    page.waitFor(f"{NOTICES}.startsWith('No connection to tinylb; trying again. What is shown is from ')")
     assert page.evaluate("document.title").startswith("no connection")
     assert page.evaluate("getComputedStyle(document.querySelector('main')).filter") == "grayscale(1)"
     waitForIds(page, "a", "b")
@@ -118,7 +118,20 @@ def test_dead(stage: Stage, visit: Visit) -> None:
     assert page.evaluate(NOTICES) == ""
     for id in "ab":
         servers[id].close()
-    page.waitFor(f"{NOTICES} == 'No backend is ready. New clients are tried with all of them.'")
+    page.waitFor(f"{NOTICES} == 'No backend is ready. Each new client is tried with all of them.'")
+
+
+def test_allRest(stage: Stage, visit: Visit) -> None:
+    """Without checks no backend is ever dead. Where clients can reach none of them, the page says so all the same."""
+    for server in stage.servers("a", "b").values():
+        server.close()
+    tinylb = stage.follow("--status", LOOPBACK)
+    page = visit.open(tinylb)
+    waitForIds(page, "a", "b")
+    assert page.evaluate(NOTICES) == ""
+    assert stage.nameOf(tinylb) == ""
+    page.waitFor(f"{NOTICES} == 'No backend is ready. Each new client is tried with all of them.'")
+    assert page.evaluate("document.title").startswith("not ready")
 
 
 def test_sameTarget(stage: Stage, visit: Visit) -> None:

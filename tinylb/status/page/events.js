@@ -13,7 +13,7 @@ const SENTENCES = {
   "target-removed": (event) => `${event.target} has left the set; ${ended(event.pairs)}`,
   "verdict-changed": (event) =>
     `${some(event.backends)} is ${event.verdict}: ${event.why}${event.pairs ? `; ${ended(event.pairs)}` : ""}`,
-  "backend-picked": (event) => `${client(event)} is to go to ${event.backend}${again(event.attempt)}`,
+  "backend-picked": (event) => `${client(event)}: attempt ${event.attempt}, at ${event.backend}`,
   "dial-failed": (event) => `${event.backend} cannot be reached (${event.kind}): ${event.why}`,
   "backend-recovered": (event) => `${event.backend} can be reached again`,
   "client-unserved": (event) =>

@@ -128,7 +128,9 @@ function oneAtATime(task) {
   };
 }
 
+/** What went wrong; empty where nobody answered, for which each browser has words of its own. */
 function cause(error) {
+  if (error instanceof TypeError) return "";
   if (error.name === "TimeoutError") return "it does not answer in time";
   return error instanceof SyntaxError ? "it does not answer with JSON" : error.message;
 }

@@ -38,9 +38,11 @@ class Page {
     this.#totals.take(state);
     this.#backends.take(state);
     this.#showSource(state, now);
-    const isReady = state.ready && state.listening.every(({ accepting }) => accepting);
+    // A backend that clients could not reach is not given up: without checks it only rests.
+    const serves = state.ready && state.backends.some(({ state }) => state === "ready");
+    const isReady = serves && state.listening.every(({ accepting }) => accepting);
     this.#announce(isReady ? "ready" : "not ready", isReady);
-    this.#notice("unusable", state.ready ? "" : unusable(state.backends));
+    this.#notice("unusable", serves ? "" : unusable(state.backends));
     const deaf = state.listening.filter(({ accepting }) => !accepting).map(({ address, why }) => `${address}: ${why}`);
     this.#notice("deaf", deaf.length ? `No new clients are taken at ${deaf.join("; ")}.` : "");
     const trouble = state.provider.error;
@@ -54,8 +56,8 @@ class Page {
   #lose(cause) {
     if (this.#isLost) return;
     this.#isLost = true;
-    const what = this.#heard ? ` What is shown is of ${clock(this.#heard)}.` : "";
-    this.#notice("lost", `No connection to tinylb (${cause}); trying again.${what}`);
+    const what = this.#heard ? ` What is shown is from ${clock(this.#heard)}.` : "";
+    this.#notice("lost", `No connection to tinylb${cause && ` (${cause})`}; trying again.${what}`);
     this.#announce("no connection", false);
     document.body.classList.add("stale");
   }
@@ -99,7 +101,7 @@ class Page {
 /** What it means for clients that no backend is usable. */
 function unusable(backends) {
   return backends.some(({ state }) => state !== "draining")
-    ? "No backend is ready. New clients are tried with all of them."
+    ? "No backend is ready. Each new client is tried with all of them."
     : "There is no backend for new clients: they are closed at once.";
 }
 
