@@ -7,9 +7,10 @@ from json.encoder import encode_basestring_ascii as quoted
 from math import floor
 
 from tinylb.addresses import spell
-from tinylb.events import PairClosed
+from tinylb.events import CloseReason, PairClosed
 
 _MOST_NAMES = 1000
+_REASONS = {reason: quoted(reason.value) for reason in CloseReason}
 
 
 class LineWriter:
@@ -31,7 +32,7 @@ class LineWriter:
         return (
             f'{{"start": "{start}", "client": {client}, {who}, '
             f'"attempts": {event.attempts}, "dialSeconds": {event.dialSeconds:.6f}, "bytesIn": {event.bytesIn}, '
-            f'"bytesOut": {event.bytesOut}, "duration": {event.duration:.6f}, "reason": "{event.reason.value}"}}\n'
+            f'"bytesOut": {event.bytesOut}, "duration": {event.duration:.6f}, "reason": {_REASONS[event.reason]}}}\n'
         )
 
     def _spellWho(self, key: tuple[str | None, str, str]) -> str:

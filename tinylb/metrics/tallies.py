@@ -38,7 +38,7 @@ class Tallies:
         The tally of an id. One that was forgotten begins anew where there is room, and is not told of where there is
         none: others would be forgotten for it, and begin anew when they are heard of again, as if they had fallen.
         """
-        tally = self.known(id)
+        tally = self._present.get(id) or self._departed.get(id)
         if tally is None:
             tally = Tally(id)
             if len(self._departed) < MOST_DEPARTED:
