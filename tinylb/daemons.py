@@ -35,7 +35,8 @@ class Daemons:
         """
         Call a function.
 
-        @param onResult: is called in the thread, with whether it went well, and the result or failure.
+        @param onResult: is called in the thread, with whether it went well, and the result or failure; or before this
+            returns, where there is no thread to be had.
         """
         job: Job = onResult, lambda: function(*args, **kw)
         with self._lock:
@@ -45,10 +46,10 @@ class Daemons:
             self._running += 1
         try:
             Thread(target=self._work, args=(job,), daemon=True).start()
-        except BaseException:  # the system may be out of threads
+        except RuntimeError:  # the system is out of threads
             with self._lock:
                 self._running -= 1
-            raise
+            onResult(False, Failure())
 
     def _work(self, job: Job | None) -> None:
         while job is not None:

@@ -6,6 +6,8 @@ delay the lookups of all other names; and the process waits for those threads wh
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from socket import EAI_AGAIN, gaierror
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -17,6 +19,7 @@ from twisted.internet.interfaces import (
     IReactorPluggableNameResolver,
     IResolutionReceiver,
 )
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from tinylb.clock import monotonicClock
@@ -24,6 +27,25 @@ from tinylb.daemons import Daemons
 
 LOOKUPS = 64
 """Names that are looked up at a time; each takes a thread."""
+
+
+class _Threads(Daemons):
+    """
+    Threads for L{GAIResolver}, which completes a lookup only after an answer or a C{gaierror}. So whatever else goes
+    wrong, as when descriptors or threads are short, is made one.
+    """
+
+    def callInThreadWithCallback(
+        self, onResult: Callable[[bool, Any], None], function: Callable[..., Any], *args: object, **kw: object
+    ) -> None:
+        """See L{Daemons.callInThreadWithCallback}."""
+
+        def tell(isGood: bool, result: Any) -> None:
+            if not isGood and result.check(gaierror) is None:
+                result = Failure(gaierror(EAI_AGAIN, result.getErrorMessage()))
+            onResult(isGood, result)
+
+        super().callInThreadWithCallback(tell, function, *args, **kw)
 
 
 @implementer(IHostResolution)
@@ -74,7 +96,7 @@ class SharedResolver:
     def __init__(self, reactor: IReactorPluggableNameResolver) -> None:
         self._reactor = reactor
         self._lookups: dict[object, _Lookup] = {}
-        self._daemons = Daemons(LOOKUPS)
+        self._threads = _Threads(LOOKUPS)
 
     def resolveHostName(
         self,
@@ -93,16 +115,19 @@ class SharedResolver:
         lookup.receivers.append(resolutionReceiver)
         resolutionReceiver.resolutionBegan(lookup)
         if isNew:
-            self._resolver().resolveHostName(
-                _FanOut(lookup, self._lookups, key), hostName, portNumber, addressTypes, transportSemantics
-            )
+            fanOut = _FanOut(lookup, self._lookups, key)
+            try:
+                self._resolver().resolveHostName(fanOut, hostName, portNumber, addressTypes, transportSemantics)
+            except BaseException:
+                self._lookups.pop(key, None)
+                raise
         return lookup
 
     def _resolver(self) -> IHostnameResolver:
         """The reactor's resolver. In place of Twisted's default one, the same on threads that hold up nothing else."""
         resolver = self._reactor.nameResolver
         if isinstance(resolver, GAIResolver):
-            return GAIResolver(self._reactor, lambda: self._daemons)  # type: ignore[arg-type,return-value]
+            return GAIResolver(self._reactor, lambda: self._threads)  # type: ignore[arg-type,return-value]
         return resolver
 
     def isLookingUp(self, name: str) -> bool:

@@ -4,6 +4,7 @@ import os
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Thread
 
 
 def openDescriptors() -> int:
@@ -20,3 +21,18 @@ def noDescriptors() -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+@contextmanager
+def noThreads() -> Iterator[None]:
+    """No thread can be started. Python raises this where the system refuses one."""
+
+    def refuse(thread: Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    start = Thread.start
+    Thread.start = refuse  # type: ignore[assignment,method-assign]
+    try:
+        yield
+    finally:
+        Thread.start = start  # type: ignore[method-assign]

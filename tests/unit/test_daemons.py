@@ -9,6 +9,7 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.unit.descriptors import noThreads
 from tinylb.daemons import Daemons, inDaemon
 
 PATIENCE = 20.0
@@ -70,6 +71,17 @@ class DaemonsTests(SynchronousTestCase):
         found = [self.result()[1] for _ in range(5)]
         self.assertEqual(found.count("late"), 2)
         self.assertEqual({each for each in found if each != "late"}, {0, 1, 2})
+
+    def test_noThread(self) -> None:
+        """Where there is no thread to be had, that is the failure; the next call finds its place free."""
+        for _ in range(3):
+            with noThreads():
+                self.call(lambda: 7)
+            isGood, failure = self.result()
+            assert isinstance(failure, Failure)
+            self.assertEqual((isGood, failure.getErrorMessage()), (False, "can't start new thread"))
+        self.call(lambda: 7)
+        self.assertEqual(self.result(), (True, 7))
 
     def test_nobodyWaits(self) -> None:
         """The interpreter ends without them."""
