@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
+from enum import Enum
 from typing import Any
 
 from twisted.application.service import Service
@@ -20,6 +21,7 @@ from tinylb.daemons import inDaemon
 from tinylb.events import Event, PairClosed
 from tinylb.interfaces import IRefreshable, ISelectiveObserver
 from tinylb.linefile import LineFile, NobodyReads, Unwritten
+from tinylb.outcome import Outcome
 from tinylb.wording import wordingOf
 
 TOGETHER = 0.1
@@ -34,6 +36,17 @@ may end at once, so there is room for many."""
 
 PATIENCE = 1.0
 """Seconds that a stop waits for the last lines."""
+
+
+class State(Enum):
+    """What becomes of the lines of pairs that end."""
+
+    OPEN = "they are written"
+    STOPPING = "they are written if there is time"
+    STOPPED = "they are dropped"
+
+
+_OPEN, _STOPPING, _STOPPED = State.OPEN, State.STOPPING, State.STOPPED
 
 
 @implementer(ISelectiveObserver, IRefreshable)
@@ -78,15 +91,17 @@ class AccessLog(Service):
         self._writer = LineWriter()
         self._flushing: IDelayedCall | None = None
         self._inHand: list[str] | None = None
+        self._writes = 0
         self._mustReopen = False
-        self._isClosed = False
-        self._whenWritten: Deferred[None] | None = None
+        self._state = _OPEN
+        self._stop = Outcome()
+        self._deadline: IDelayedCall | None = None
 
     def observe(self, event: Event) -> None:
         """See L{IObserver.observe <tinylb.interfaces.IObserver.observe>}."""
         if not isinstance(event, PairClosed):
             return
-        if self._isClosed:
+        if self._state is _STOPPED:
             self.dropped += 1
             self._news.missed()
         elif len(self._waiting) == MOST:
@@ -98,28 +113,34 @@ class AccessLog(Service):
 
     def refresh(self) -> None:
         """See L{IRefreshable.refresh}. The file is opened anew."""
-        if not self._isClosed:
+        if self._state is not _STOPPED:
             self._mustReopen = True
             self._flush()
 
     def startService(self) -> None:
-        """Take events again after L{stopService}. A new log takes them at once, started or not."""
+        """
+        Take events again after L{stopService}; a stop that is under way is over. A new log takes them at once, started
+        or not.
+        """
         Service.startService(self)
-        self._isClosed = False
+        self._state = _OPEN
+        self._stopIsOver()
 
     def stopService(self) -> Deferred[None]:
         """
         Write what there is.
 
         @return: a L{Deferred} that fires when that is done, after a second at the latest; what is not written by then
-            is dropped.
+            is dropped. To cancel it is only to wait no more. A second call waits for the same end.
         """
         Service.stopService(self)
-        stopped = self._whenWritten = Deferred()
-        stopped.addTimeout(PATIENCE, self._clock).addErrback(lambda _: None).addCallback(lambda _: self._close())
-        self._flush()
-        self._settle()
-        return stopped
+        if self._state is _OPEN:
+            self._state = _STOPPING
+            self._stop = Outcome()
+            self._deadline = self._clock.callLater(PATIENCE, self._close)
+            self._flush()
+            self._settle()
+        return self._stop.when()
 
     def _flush(self) -> None:
         flushing, self._flushing = self._flushing, None
@@ -130,13 +151,16 @@ class AccessLog(Service):
         waiting = self._waiting
         lines = [self._writer.line(*waiting.popleft()) for _ in range(min(len(waiting), AT_ONCE))]
         self._inHand = lines
+        self._writes += 1
         self._news.begun(self._unwritten)
         mustReopen, self._mustReopen = self._mustReopen, False
         writing = maybeDeferred(self._inThread, lambda: _write(self._file, mustReopen, "".join(lines).encode()))
         writing.addBoth(self._ended, lines)
 
     def _ended(self, result: str | Failure | None, lines: list[str]) -> None:
+        self._writes -= 1
         if lines is not self._inHand:  # given up at a stop
+            self._closeFile()
             return
         self._inHand = None
         self._news.ended()
@@ -145,7 +169,7 @@ class AccessLog(Service):
         else:
             self.written += len(lines)
             self._news.wrote(len(lines), result)
-        if self._mustReopen or self._whenWritten is not None or len(self._waiting) >= AT_ONCE:
+        if self._mustReopen or self._state is _STOPPING or len(self._waiting) >= AT_ONCE:
             self._flush()
         elif self._waiting:
             self._flushing = self._clock.callLater(TOGETHER, self._flush)
@@ -159,22 +183,31 @@ class AccessLog(Service):
             self._drop(lost, failure.getErrorMessage())
 
     def _settle(self) -> None:
-        if self._whenWritten is not None and self._inHand is None and not self._waiting:
-            waiting, self._whenWritten = self._whenWritten, None
-            waiting.callback(None)
+        if self._state is _STOPPING and self._inHand is None and not self._waiting:
+            self._close()
 
     def _close(self) -> None:
-        self._isClosed = True
-        self._whenWritten = None
+        self._state = _STOPPED
         lost = self._unwritten()
         if lost:
             self._waiting.clear()
             self._drop(lost, "there was no time to write them")
         self._news.close()
-        if self._inHand is None:
-            self._file.close()
         self._inHand = None
+        self._closeFile()
+        self._stopIsOver()
         release(self._clock)
+
+    def _closeFile(self) -> None:
+        """Close it, unless a thread still writes to it. That may hang, and closes the file when it is back."""
+        if self._state is _STOPPED and not self._writes:
+            self._file.close()
+
+    def _stopIsOver(self) -> None:
+        deadline, self._deadline = self._deadline, None
+        if deadline is not None and deadline.active():
+            deadline.cancel()
+        self._stop.succeed()
 
     def _drop(self, lines: int, why: str) -> None:
         self.dropped += lines
@@ -202,4 +235,4 @@ def _write(file: LineFile, mustReopen: bool, lines: bytes) -> str | None:
         why = file.append(lines)
     if why is None:
         return None
-    return f"{why}; {'it is written to where it was moved' if file.isOpen else 'lines are dropped until it can'}"
+    return f"{why}; {'lines go on into the file that was moved' if file.isOpen else 'lines are dropped until it can'}"

@@ -97,8 +97,9 @@ class AccessLogNews:
         self._overdue = None
         count = unwritten()
         self._log.warn(
-            "Access log {path} takes nothing; {lines} to be written",
+            "Access log {path}: nothing could be written for {seconds:g} s; {lines} to be written",
             path=self._path,
+            seconds=REPORT,
             count=count,
             lines=counted(count, "line"),
         )

@@ -36,6 +36,17 @@ CLOSED = PairClosed(
 )
 
 
+def openedOn(path: Path) -> int:
+    """How many descriptors of this process lead there."""
+    found = 0
+    for number in os.listdir("/proc/self/fd"):
+        try:
+            found += os.path.samefile(f"/proc/self/fd/{number}", path)
+        except OSError:
+            pass  # that with which the folder was listed
+    return found
+
+
 class HandThread:
     """
     A thread whose jobs are done when the test says so.

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 
-from tests.unit.accesslogcase import NOW, AccessLogCase
+from tests.unit.accesslogcase import CLOSED, NOW, AccessLogCase
 from tinylb import CloseReason, PairOpened
+from tinylb.accessline import LineWriter
 from tinylb.interfaces import IRefreshable, ISelectiveObserver
 
 EVERYTHING = "".join(map(chr, range(128)))
@@ -114,6 +117,15 @@ class LineTests(AccessLogCase):
         self.write()
         expected = [(f"b{number % 1250}", f"l{number % 2}") for number in range(2500)]
         self.assertEqual([(line["backend"], line["listener"]) for line in self.objects()], expected)
+
+    def test_memory(self) -> None:
+        """However many there have been, and however long they are, few are remembered."""
+        writer = LineWriter()
+        tracemalloc.start()
+        self.addCleanup(tracemalloc.stop)
+        for number in range(3000):
+            writer.line(NOW, replace(CLOSED, backend=f"{number:01000}"))
+        self.assertLess(tracemalloc.get_traced_memory()[1], 4_000_000)
 
     def test_reasons(self) -> None:
         """Every reason by its name."""

@@ -67,7 +67,9 @@ class SlowTests(AccessLogCase):
         self.assertEqual(self.lines, [])
         for _ in range(3):
             self.clock.advance(20)
-            self.assertEqual(self.lines, [f"warn: Access log {self.path} takes nothing; 5 lines to be written"])
+            self.assertEqual(
+                self.lines, [f"warn: Access log {self.path}: nothing could be written for 10 s; 5 lines to be written"]
+            )
         self.thread.work()
         self.clock.advance(TOGETHER)
         self.thread.work()
@@ -159,7 +161,7 @@ class FailingTests(AccessLogCase):
         for _ in range(3):
             self.close(log)
             self.write()
-        trouble = "cannot be opened: permission denied; it is written to where it was moved"
+        trouble = "cannot be opened: permission denied; lines go on into the file that was moved"
         self.assertEqual(self.lines, [f"error: Access log {self.path} {trouble}"])
         self.assertEqual((len(self.texts(self.folder / "moved")), log.written, log.dropped), (3, 3, 0))
         self.disk.mayOpen = True
@@ -192,7 +194,7 @@ class FailingTests(AccessLogCase):
         self.write()
         cannot = f"error: Access log {self.path} cannot be opened: permission denied"
         dropped = f"error: Access log {self.path}: 1 line dropped: permission denied"
-        moved, nowhere = "it is written to where it was moved", "lines are dropped until it can"
+        moved, nowhere = "lines go on into the file that was moved", "lines are dropped until it can"
         self.assertEqual(self.lines, [f"{cannot}; {moved}", f"{cannot}; {nowhere}", dropped])
         self.disk.mayOpen = True
         log.refresh()

@@ -3,22 +3,10 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any
 
-from tests.unit.accesslogcase import CLOSED, AccessLogCase
+from tests.unit.accesslogcase import AccessLogCase, openedOn
 from tinylb.accesslog import AT_ONCE, TOGETHER
-
-
-def openedOn(path: Path) -> int:
-    """How many descriptors of this process lead there."""
-    found = 0
-    for number in os.listdir("/proc/self/fd"):
-        try:
-            found += os.path.samefile(f"/proc/self/fd/{number}", path)
-        except OSError:
-            pass  # that with which the folder was listed
-    return found
 
 
 class WritingTests(AccessLogCase):
@@ -163,126 +151,4 @@ class RefreshTests(AccessLogCase):
         self.assertLessEqual(self.thread.work(), 2)
         self.close(log)
         self.write()
-        self.assertCounted(log, written=1, dropped=0)
-
-
-class StopTests(AccessLogCase):
-    """A stop writes what there is, and waits for it, but not for long."""
-
-    def test_writes(self) -> None:
-        """All lines are in the file when it is over; nothing is open, and no timer is left."""
-        log = self.accessLog()
-        self.close(log, 2 * AT_ONCE + 1)
-        stopped = log.stopService()
-        self.assertNoResult(stopped)
-        self.thread.work()
-        self.assertIsNone(self.successResultOf(stopped))
-        self.assertCounted(log, 2 * AT_ONCE + 1, dropped=0)
-        self.assertEqual(self.clock.getDelayedCalls(), [])
-        self.assertEqual(openedOn(self.path), 0)
-
-    def test_nothingToWrite(self) -> None:
-        """Without anything to write it is over at once."""
-        log = self.accessLog()
-        self.assertIsNone(self.successResultOf(log.stopService()))
-        self.assertEqual((self.clock.getDelayedCalls(), openedOn(self.path)), ([], 0))
-
-    def test_whileWriting(self) -> None:
-        """What is being written, and what has come since, is waited for."""
-        log = self.accessLog()
-        self.close(log)
-        self.clock.advance(TOGETHER)
-        self.close(log)
-        stopped = log.stopService()
-        self.thread.work(1)
-        self.assertNoResult(stopped)
-        self.thread.work(1)
-        self.successResultOf(stopped)
-        self.assertCounted(log, written=2, dropped=0)
-
-    def test_diskHangs(self) -> None:
-        """It waits for a second; what is not written then is dropped, and that is said. What comes late is too late."""
-        log = self.accessLog()
-        self.close(log, 3)
-        self.clock.advance(TOGETHER)
-        self.close(log, 4)
-        stopped = log.stopService()
-        self.clock.advance(0.99)
-        self.assertNoResult(stopped)
-        self.clock.advance(0.01)
-        self.successResultOf(stopped)
-        self.assertEqual((log.written, log.dropped), (0, 7))
-        self.assertEqual(
-            self.lines, [f"error: Access log {self.path}: 7 lines dropped: there was no time to write them"]
-        )
-        self.assertEqual(self.clock.getDelayedCalls(), [])
-        self.thread.work()
-        self.assertEqual((log.written, log.dropped, self.clock.getDelayedCalls()), (0, 7, []))
-
-    def test_over(self) -> None:
-        """After its end it neither writes lines nor opens its file again, until it is started."""
-        log = self.accessLog()
-        self.successResultOf(log.stopService())
-        self.path.unlink()
-        log.refresh()
-        self.close(log)
-        self.assertEqual((self.thread.jobs, self.clock.getDelayedCalls()), ([], []))
-        log.startService()
-        self.close(log)
-        self.write()
-        self.assertCounted(log, written=1, dropped=1)
-
-    def test_tooEarly(self) -> None:
-        """Pairs that end after it are counted, and after each stop the first one is told of."""
-        log = self.accessLog()
-        said = f"warn: Access log {self.path} is stopped; connections that end now are not in it"
-        for count in (1, 2):
-            self.successResultOf(log.stopService())
-            self.close(log, 3)
-            self.assertEqual((self.lines, log.dropped), ([said] * count, 3 * count))
-            log.startService()
-        self.assertEqual(self.clock.getDelayedCalls(), [])
-
-    def test_diskFull(self) -> None:
-        """Lines that cannot be written are reported before the end."""
-        log = self.accessLog()
-        self.thread.failure = OSError("no")
-        self.close(log)
-        self.write()
-        self.close(log, 4)
-        self.successResultOf(log.stopService())
-        self.assertEqual([line.split(": ")[2] for line in self.lines], ["1 line dropped", "4 lines dropped"])
-        self.assertEqual(self.clock.getDelayedCalls(), [])
-
-    def test_startedAgain(self) -> None:
-        """After another start it goes on in the same file, also while a thread of before still hangs."""
-        log = self.accessLog()
-        self.close(log)
-        self.clock.advance(TOGETHER)
-        stopped = log.stopService()
-        self.clock.advance(1)
-        self.successResultOf(stopped)
-        log.startService()
-        log.observe(CLOSED)
-        self.clock.advance(TOGETHER)
-        self.thread.work(1)
-        self.assertEqual((log.written, log.dropped), (0, 1))
-        self.thread.work(1)
-        self.assertEqual((log.written, log.dropped), (1, 1))
-        stopped = log.stopService()
-        self.successResultOf(stopped)
-        log.startService()
-        self.close(log)
-        self.write()
-        self.assertEqual((log.written, len(self.texts())), (2, 3))
-
-    def test_twice(self) -> None:
-        """Two stops wait for the same end."""
-        log = self.accessLog()
-        self.close(log)
-        stopping = [log.stopService(), log.stopService()]
-        self.thread.work()
-        self.clock.advance(1)
-        for stopped in stopping:
-            self.successResultOf(stopped)
         self.assertCounted(log, written=1, dropped=0)

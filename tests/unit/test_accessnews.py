@@ -41,7 +41,9 @@ class AccessLogNewsTests(SynchronousTestCase):
         self.news.begun(lambda: count)
         count = 8
         self.clock.pump([REPORT] * 3)
-        self.assertEqual(self.lines, ["warn: Access log a.log takes nothing; 8 lines to be written"])
+        self.assertEqual(
+            self.lines, ["warn: Access log a.log: nothing could be written for 10 s; 8 lines to be written"]
+        )
         self.news.ended()
 
     def test_dropped(self) -> None:
