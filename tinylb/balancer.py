@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random as systemRandom
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypedDict
 
 from twisted.internet.defer import Deferred
@@ -15,14 +15,19 @@ from tinylb.dialer import Dialer
 from tinylb.drain import Drain
 from tinylb.entrance import Entrance
 from tinylb.events import ClientUnserved, CloseReason, Verdict
-from tinylb.failures import DialError
+from tinylb.failures import ClientLimit, DialError, Stopping
 from tinylb.findings import Finding
-from tinylb.interfaces import IPolicy
+from tinylb.interfaces import IBackend, IPolicy
+from tinylb.outcome import Outcome
 from tinylb.pair import PairRules
 from tinylb.policy import RoundRobin
 from tinylb.pool import Pool
 from tinylb.reception import Reception, Waiting
 from tinylb.relay.engines import Engines
+from tinylb.settings import checkAtLeast
+from tinylb.wording import counted
+
+_STOPPING = Stopping((), 0)
 
 
 class BalancerOptions(TypedDict, total=False):
@@ -61,6 +66,8 @@ class LoadBalancer(Entrance):
         L{Engines <tinylb.relay.engines.Engines>}.
     @param random: gives numbers in [0, 1); it decides where the policy begins.
     @param clock: monotonic; by default the one that goes with the reactor.
+    @raise TypeError: when the policy is none.
+    @raise ValueError: when a number is too small, or C{onDown} or C{relay} is no such word.
     @ivar observers: a list of L{IObserver <tinylb.interfaces.IObserver>}; the log is one of them.
     @ivar backends: the current set; empty until L{replaceBackends}.
     @ivar unserved: how many clients got no backend, by close reason.
@@ -83,14 +90,14 @@ class LoadBalancer(Entrance):
         random: Callable[[], float] = systemRandom.random,
         clock: IReactorTime | None = None,
     ) -> None:
-        if policy is not None and not hasattr(policy, "pick"):
-            raise TypeError(f"the policy is {policy!r}; expected: an IPolicy, such as RoundRobin()")
+        checkAtLeast(1, maxConnections=maxConnections)
         self.clock = clock = clock or monotonicClock(reactor)
-        self._pool = Pool(clock, policy or RoundRobin(), random, onDown)
+        self._pool = Pool(clock, RoundRobin() if policy is None else policy, random, onDown)
         self._registry = self._pool.registry
         self.observers = self._pool.observers
         self.unserved = dict.fromkeys(CloseReason, 0)
         self._maxConnections = maxConnections
+        self._full = ClientLimit((f"more than {counted(maxConnections or 0, 'client')} at once",), 0)
         self._drain: Drain | None = None
         self._waiting: dict[Waiting, None] = {}
         self._engines = Engines(reactor, relay)
@@ -134,6 +141,11 @@ class LoadBalancer(Entrance):
         """How many pairs there are."""
         return self._registry.connections
 
+    @property
+    def maxConnections(self) -> int | None:
+        """How many clients there may be at once; L{None} for no limit."""
+        return self._maxConnections
+
     def entrance(self, *, proxyProtocol: bool = False) -> Entrance:
         """
         A further factory for this balancer, for the clients of one listener, whose events name that listener.
@@ -152,13 +164,15 @@ class LoadBalancer(Entrance):
         """How many clients wait for a backend."""
         return len(self._waiting)
 
-    def replaceBackends(self, backends: BackendSet) -> None:
+    def replaceBackends(self, backends: Mapping[str, IBackend]) -> None:
         """
         Make another set the current one. In the same turn of the reactor every pair of a target that
         is gone is aborted on both sides, and every dial to it is cancelled and its client dialled
         elsewhere.
+
+        @param backends: a L{BackendSet}, or what one is made from.
         """
-        self._pool.replace(backends)
+        self._pool.replace(backends if isinstance(backends, BackendSet) else BackendSet(backends))
 
     def setVerdict(self, target: str, verdict: Verdict, why: str, *, by: str = "application") -> None:
         """
@@ -180,17 +194,23 @@ class LoadBalancer(Entrance):
         """A target was reached by other means than a dial. If it rests because it refused clients, its rest ends."""
         self._pool.rests.answered(target)
 
+    def turnedAway(self, client: IAddress | None, listener: str | None, why: str) -> None:
+        """Count a client that was closed before it came here, as by a listening port that is out of descriptors."""
+        self._countUnserved(client, CloseReason.CLIENT_LIMIT, ClientLimit((why,), 0), 0.0, listener)
+
     def describe(self, *, addsUp: bool = True) -> dict[str, Any]:
         """
         What the balancer knows, as plain data: C{ready} (a backend is usable), C{revision} (counts the
-        distinct sets), C{connections}, C{dialing} (clients that wait for a backend), C{unserved}
-        (clients that got no backend, by close reason) and C{backends}, a list in order of id. Counts are
-        kept by target, so two ids that share one show the same numbers; C{bytesIn} is client to backend.
+        distinct sets), C{connections}, C{maxConnections} (how many there may be), C{dialing} (clients that
+        wait for a backend), C{unserved} (clients that got no backend, by close reason) and C{backends}, a
+        list in order of id. Counts are kept by target, so two ids that share one show the same numbers;
+        C{bytesIn} is client to backend.
 
         @param addsUp: whether the bytes of open connections are included, which takes a moment for each of them.
         """
         return {
             **self._pool.describe(addsUp=addsUp),
+            "maxConnections": self._maxConnections,
             "dialing": len(self._waiting),
             "unserved": {reason.value: count for reason, count in self.unserved.items() if count},
         }
@@ -212,11 +232,13 @@ class LoadBalancer(Entrance):
         @param grace: how long dials that are under way may take before they are cancelled, within C{seconds}. Most are
             over in no time, and their clients came before the drain began.
 
-        @return: a L{Deferred} that fires when nothing is left.
+        @return: a L{Deferred} that fires when nothing is left. To cancel it is only to wait no more.
         """
         self._endDrain()
+        ended = Outcome()
         drain = self._drain = Drain(self.clock, self._registry, self._waiting, seconds=seconds, grace=grace)
-        return drain.start().addCallback(lambda _: self._drained(drain))
+        drain.start().addCallback(lambda _: self._drained(drain)).addCallback(lambda _: ended.succeed())
+        return ended.when()
 
     def resume(self) -> None:
         """Serve clients again after L{drain}. Pairs that it has not aborted yet go on."""
@@ -236,12 +258,12 @@ class LoadBalancer(Entrance):
         release(self.clock)
         self._engines.release()
 
-    def _refusal(self) -> CloseReason | None:
+    def _refusal(self) -> DialError | None:
         if self._drain is not None:
-            return CloseReason.STOPPING
+            return _STOPPING
         clients = self._registry.connections + len(self._waiting)
         isFull = self._maxConnections is not None and clients >= self._maxConnections
-        return CloseReason.CLIENT_LIMIT if isFull else None
+        return self._full if isFull else None
 
     def _countUnserved(
         self, client: IAddress | None, reason: CloseReason, error: DialError, seconds: float, listener: str | None

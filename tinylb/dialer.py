@@ -13,6 +13,7 @@ from tinylb.registry import Registry
 from tinylb.room import Room
 from tinylb.search import Connected, DialRules, Seeker
 from tinylb.selection import Selection
+from tinylb.settings import checkAtLeast
 
 
 class Dialer:
@@ -27,6 +28,7 @@ class Dialer:
     @param attemptDelay: seconds to wait for one backend before trying the next beside it; a
         millisecond at least.
     @param tell: is told of picks and failed attempts.
+    @raise ValueError: when one of these times is negative.
     """
 
     def __init__(
@@ -39,6 +41,7 @@ class Dialer:
         attemptDelay: float,
         tell: Tell,
     ) -> None:
+        checkAtLeast(0, dialTimeout=timeout, attemptDelay=attemptDelay)
         attemptDelay = max(attemptDelay, 0.001)
         room = Room(clock)
         self._rules = DialRules(

@@ -37,7 +37,7 @@ class Drain:
         self._registry = registry
         self._waiting = waiting
         self._seconds = seconds
-        self._graceEnds = clock.seconds() + min(grace, seconds)
+        self._graceEnds = clock.seconds() + grace
         self._nobodyWaits: Deferred[None] = Deferred()
         self._deadline: IDelayedCall | None = None
         self._looking: IDelayedCall | None = None

@@ -57,7 +57,7 @@ class BalancedEndpoint:
         clock: IReactorTime | None = None,
     ) -> None:
         self.clock = clock = clock or monotonicClock(reactor)
-        self._pool = Pool(clock, policy or RoundRobin(), random, onDown)
+        self._pool = Pool(clock, RoundRobin() if policy is None else policy, random, onDown)
         self.observers = self._pool.observers
         self._timeout = dialTimeout
         self._dialer = Dialer(

@@ -56,6 +56,18 @@ class DialTimeout(DialError, TimeoutError):
     reason = CloseReason.DIAL_TIMEOUT
 
 
+class ClientLimit(DialError):
+    """There are as many clients as there may be."""
+
+    reason = CloseReason.CLIENT_LIMIT
+
+
+class Stopping(DialError):
+    """The balancer takes no more clients."""
+
+    reason = CloseReason.STOPPING
+
+
 class DialCancelled(DialError):
     """The dial was cancelled by its caller."""
 
@@ -74,6 +86,10 @@ def explain(failure: Failure) -> tuple[DialFailure, str]:
         kind = DialFailure.REFUSED
     elif failure.check(NoRouteError) or number in _UNREACHABLE:
         kind = DialFailure.UNREACHABLE
+    elif isinstance(getattr(failure.value, "osError", None), Failure):
+        # Twisted's reactor saw the connection end before it was there, and did not ask the kernel why: as when an ICMP
+        # message says that the host, or a firewall, does not take it.
+        return DialFailure.UNREACHABLE, "turned away by the network, or by a firewall"
     elif failure.check(TCPTimedOutError, TimeoutError):
         kind = DialFailure.TIMEOUT
     elif number == errno.ECONNRESET:

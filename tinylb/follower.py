@@ -26,6 +26,7 @@ class Follower:
 
     @param take: is given each set.
     @param random: gives numbers in [0, 1), for jitter.
+    @raise TypeError: when C{provider} cannot be watched.
     """
 
     _log = Logger()
@@ -37,6 +38,8 @@ class Follower:
         take: Callable[[BackendSet], None],
         random: Callable[[], float] = systemRandom.random,
     ) -> None:
+        if not hasattr(provider, "watch"):
+            raise TypeError(f"the provider is {provider!r}; expected: something to watch, such as a Value of that")
         self._clock = clock
         self._provider = provider
         self._take = take
@@ -79,9 +82,17 @@ class Follower:
         """C{source}, C{error} and C{changed}, see L{IDescribed.describe}; the provider's own if it describes itself."""
         known = {"source": type(self._provider).__name__, "error": self._error, "changed": self._changed}
         if IDescribed.providedBy(self._provider):
-            told = self._provider.describe()
+            told = self._ask(self._provider)
             known.update({**told, "error": self._error or told.get("error")})
         return known
+
+    def _ask(self, provider: IDescribed) -> dict[str, str | None]:
+        """What a provider says of itself. It may be an application's: no mistake of its may go any further."""
+        try:
+            told = dict(provider.describe())
+        except Exception as error:
+            return {"error": f"it does not say how it is doing: {error!r}"}
+        return {key: said for key, said in told.items() if isinstance(said, str) or (said is None and key != "source")}
 
     def _getNext(self, run: object) -> None:
         self._retry = None

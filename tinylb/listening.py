@@ -12,6 +12,7 @@ from twisted.internet.interfaces import IAddress
 from twisted.python.failure import Failure
 
 from tinylb.listeners import Listeners
+from tinylb.outcome import Outcome
 
 
 class State(Enum):
@@ -26,6 +27,7 @@ class ListeningService(Service, ABC):
 
     def __init__(self) -> None:
         self._state = State.STOPPED
+        self._stop: Outcome | None = None
         self._listeners = self._newListeners()
 
     @property
@@ -58,11 +60,15 @@ class ListeningService(Service, ABC):
         """
         Listen no more, and end.
 
-        @return: a L{Deferred} that fires when everything has ended. The service may be started again.
+        @return: a L{Deferred} that fires when everything has ended. To cancel it is only to wait no more. A second call
+            waits for the same end. The service may be started again.
         """
         Service.stopService(self)
         self._state = State.STOPPED
-        return DeferredList([self._listeners.close(), self._end()]).addCallback(lambda _: None)
+        if self._stop is None:
+            stop = self._stop = Outcome()
+            DeferredList([self._listeners.close(), self._end()]).addCallback(lambda _: stop.succeed())
+        return self._stop.when()
 
     @abstractmethod
     def _newListeners(self) -> Listeners:
@@ -92,6 +98,7 @@ class ListeningService(Service, ABC):
         if self._state is State.STARTED:
             return
         self._state = State.STARTED
+        self._stop = None
         isAgain = self._listeners.outcome.isKnown
         if isAgain:
             self._listeners = self._newListeners()

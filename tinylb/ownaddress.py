@@ -5,6 +5,7 @@ C{tcp:6443} listens on every interface, so a set made for many machines may well
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Callable, Iterable
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -42,12 +43,13 @@ class OwnAddresses:
 
     def __init__(self, hosts: Iterable[IAddress], isLocal: Callable[[str], bool] = isLocalAddress) -> None:
         self._isLocal = isLocal
-        self._paths: set[bytes | None] = set()
+        self._paths: set[str] = set()
         self._everywhere: set[tuple[int, int]] = set()
         self._exact: set[tuple[IPv4Address | IPv6Address, int]] = set()
         for host in hosts:
             if isinstance(host, address.UNIXAddress):
-                self._paths.add(host.name)
+                if host.name:
+                    self._paths.add(os.fsdecode(host.name))
             elif isinstance(host, (address.IPv4Address, address.IPv6Address)):
                 ip = ip_address(host.host)
                 if ip.is_unspecified:
@@ -69,7 +71,7 @@ class OwnAddresses:
         """Whether connections to a target come back to us."""
         if target.startswith("unix:"):
             path = target.removeprefix("unix:").removeprefix("path=").split(":")[0]
-            return path.encode() in self._paths
+            return path in self._paths
         try:
             where = HostPort.parse(target)
         except InvalidAddress:

@@ -16,6 +16,7 @@ from tinylb.registry import Registry
 from tinylb.relay.engines import Engines
 from tinylb.relay.interface import Side
 from tinylb.search import Connected
+from tinylb.settings import checkAtLeast
 
 _CLIENT = Side.CLIENT
 _CLIENT_CLOSED, _BACKEND_CLOSED = CloseReason.CLIENT_CLOSED, CloseReason.BACKEND_CLOSED
@@ -30,6 +31,7 @@ class PairRules:
     @param idleTimeout: seconds without a byte after which a pair is ended; 0: never.
     @param halfCloseTimeout: the same for a pair of which one end has finished.
     @param keepalive: see L{probe <tinylb.sockets.probe>} and L{Patrol <tinylb.patrol.Patrol>}.
+    @raise ValueError: when one of these times is negative.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class PairRules:
         halfCloseTimeout: float,
         keepalive: float,
     ) -> None:
+        checkAtLeast(0, idleTimeout=idleTimeout, halfCloseTimeout=halfCloseTimeout, keepalive=keepalive)
         self.clock = clock
         self.registry = registry
         self.engines = engines

@@ -27,10 +27,13 @@ class Pool:
     @param random: gives numbers in [0, 1).
     @param onDown: C{"abort"} or C{"keep"}, what becomes of the connections of a dead target.
     @raise ValueError: for any other C{onDown}.
+    @raise TypeError: when C{policy} is none.
     @ivar observers: told of all that happens; the log is one of them.
     """
 
     def __init__(self, clock: IReactorTime, policy: IPolicy, random: Callable[[], float], onDown: str) -> None:
+        if not all(hasattr(policy, name) for name in IPolicy):
+            raise TypeError(f"the policy is {policy!r}; expected: an IPolicy, such as RoundRobin()")
         if onDown not in ("abort", "keep"):
             raise ValueError(f"onDown is {onDown!r}, not 'abort' or 'keep'")
         self.registry = Registry()
@@ -72,12 +75,15 @@ class Pool:
         @return: whether the target is in the set; if not, the finding is ignored.
         """
         with self.observers.held():
-            former = self.selection.finding(target).verdict
+            former = self.selection.finding(target)
             if self.selection.setFinding(target, finding, by):
+                counts = self.selection.finding(target)
                 pairs = len(self.registry.record(target).pairs)
-                ended = self._abortTheDead(target)
-                self._tell(target, former, ended.get(target, 0), pairs - ended.pop(target, 0))
-                self._tellOfTheDead(ended)
+                others = self._abortTheDead(target)
+                ended = others.pop(target, 0)
+                if ended or (counts.verdict, counts.why) != (former.verdict, former.why):
+                    self._tell(target, former.verdict, ended, pairs - ended)
+                self._tellOfTheDead(others)
         return target in self.selection.backends.targets
 
     def describe(self, *, addsUp: bool = True) -> dict[str, Any]:

@@ -15,7 +15,8 @@ from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from tinylb.accepts import QuietAccepts
+from tinylb.accepts import TOO_MANY_OPEN_FILES, QuietAccepts
+from tinylb.addresses import spell
 from tinylb.clock import monotonicClock
 from tinylb.interfaces import IRefreshable
 from tinylb.listeners import CannotListen
@@ -23,6 +24,7 @@ from tinylb.listening import ListeningService
 from tinylb.outcome import Outcome
 from tinylb.service import LoadBalancerService
 from tinylb.signals import Signals
+from tinylb.sockets import addressOf
 from tinylb.wording import counted
 
 AT_ONCE = 0.5
@@ -94,7 +96,7 @@ class Program(Service):
         self._stopped = Outcome()
         self._clock = monotonicClock(reactor)
         self._signals = Signals(reactor, self._clock, self._signalled, self._refresh)
-        self._accepts = QuietAccepts(self._clock)
+        self._accepts = QuietAccepts(self._clock, self._turnedAway)
 
     def privilegedStartService(self) -> None:
         """
@@ -218,6 +220,14 @@ class Program(Service):
         self._clock.callLater(AT_ONCE, self._exit)
         self.stopService().addCallback(lambda _: self._exit())
         self._balancer.balancer.drain(0)
+
+    def _turnedAway(self, port: Any, name: Any) -> bool:
+        """See L{QuietAccepts}. The ports of other services may be short of descriptors, too."""
+        host = port.getHost()
+        if host not in self._balancer.hosts:
+            return False
+        self._balancer.balancer.turnedAway(addressOf(port.socket.family, name), spell(host), TOO_MANY_OPEN_FILES)
+        return True
 
     def _open(self) -> dict[str, object]:
         connections = self._balancer.balancer.connections

@@ -24,7 +24,7 @@ class Reception:
     What all clients of a balancer have in common.
 
     @ivar waiting: those that have no backend yet.
-    @ivar refusal: asked at each arrival for a reason to refuse it.
+    @ivar refusal: asked at each arrival why it is to be refused; L{None} where it is not.
     @ivar unserved: is told of each client that got no backend.
     @ivar patience: seconds that a client may take to send a PROXY protocol header, where it has to.
     """
@@ -32,7 +32,7 @@ class Reception:
     dialer: Dialer
     rules: PairRules
     waiting: dict[Waiting, None]
-    refusal: Callable[[], CloseReason | None]
+    refusal: Callable[[], DialError | None]
     unserved: Callable[[IAddress | None, CloseReason, DialError, float, str | None], None]
     patience: float
 
@@ -81,7 +81,7 @@ class Waiting(Backlog):
         self._since = reception.rules.clock.seconds()
         refusal = reception.refusal()
         if refusal is not None:
-            self._refuse(refusal)
+            self._refuse(refusal.reason, refusal)
             return False
         self._state = _WAITING
         reception.waiting[self] = None

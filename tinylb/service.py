@@ -24,13 +24,14 @@ from tinylb.listening import ListeningService
 from tinylb.outcome import Outcome
 from tinylb.ownaddress import OwnAddresses
 from tinylb.proxyprotocol.endpoint import unwrapped
+from tinylb.settings import checkAtLeast
 
 
 @implementer(IRefreshable)
 class LoadBalancerService(ListeningService):
     """
     Listens on endpoints and balances over what a provider publishes. A set that is available at the start is in force
-    before the first endpoint is listened on. A stop goes in order: stop following, stop listening, cancel dials, let
+    before the first endpoint is listened on. A stop goes in order: stop listening, stop following, cancel dials, let
     pairs finish, abort the rest.
 
     @param endpoint: one L{IStreamServerEndpoint}, or several.
@@ -41,6 +42,7 @@ class LoadBalancerService(ListeningService):
     @param options: see L{BalancerOptions}.
     @ivar balancer: the L{LoadBalancer}; its observers may be added to.
     @raise TypeError: when C{provider} cannot be watched.
+    @raise ValueError: when a number is too small, or an option is no such word.
     """
 
     _log = Logger()
@@ -55,8 +57,7 @@ class LoadBalancerService(ListeningService):
         grace: float = 0.0,
         **options: Unpack[BalancerOptions],
     ) -> None:
-        if not hasattr(provider, "watch"):
-            raise TypeError(f"the provider is {provider!r}; expected: something to watch, such as a Value of that")
+        checkAtLeast(0, drain=drain, grace=grace)
         self.balancer = LoadBalancer(reactor, **options)
         given = [endpoint] if IStreamServerEndpoint.providedBy(endpoint) else endpoint
         unwrapping = [unwrapped(each) for each in given]
@@ -137,6 +138,7 @@ class LoadBalancerService(ListeningService):
     def _cannotListen(self, failure: Failure) -> None:
         self._ready.fail(failure)
         self._follower.stop()
+        self.balancer.drain(self._drain, self._grace)  # there may be connections of a former start
 
     def _take(self, published: BackendSet) -> None:
         """Make a published set current, without the members that would lead back to this balancer."""

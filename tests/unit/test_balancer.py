@@ -260,6 +260,7 @@ class DescribeTests(BalancerTestCase):
                 "ready": True,
                 "revision": 1,
                 "connections": 1,
+                "maxConnections": None,
                 "dialing": 1,
                 "unserved": {},
                 "backends": [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from twisted.internet.defer import CancelledError
+
 from tests.unit.loglines import logLines
 from tests.unit.rigs import BalancerTestCase, served, told
 from tinylb import ClientUnserved, CloseReason, PairClosed
@@ -79,6 +81,21 @@ class DrainTests(BalancerTestCase):
         self.assertEqual(client.ending, "reset")
         for each in drained:
             self.assertIsNone(self.successResultOf(each))
+
+    def test_impatient(self) -> None:
+        """Who waits no longer is told so, and changes nothing: it goes on to its end, which schedules nothing."""
+        kit = self.balancer("a", "b")
+        kit.backends["b"].behaviour = Behaviour.REFUSES
+        client = kit.connect()
+        kit.connect().reset()  # a rest is scheduled
+        impatient = kit.balancer.drain(60)
+        impatient.cancel()
+        self.failureResultOf(impatient, CancelledError)
+        kit.advance()
+        self.assertIsNone(client.ending)
+        client.reset()
+        kit.advance()
+        self.assertEqual(kit.clock.getDelayedCalls(), [])
 
 
 class ResumeTests(BalancerTestCase):

@@ -27,6 +27,8 @@ class DocumentedMetricsTests(MetricsTestCase):
 
     def test_metrics(self) -> None:
         """Each metric has a row, with its type and its labels."""
+        self.end(self.service, self.metrics)
+        self.begin(maxConnections=10)
         self.publish("a")
         self.connect()
         metrics = Metrics(self.service, accessLog=Lines())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.unit.rigs import BalancerTestCase, served, told
 from tinylb import CloseReason, LoadBalancer, PairClosed, Verdict, VerdictChanged
+from tinylb.findings import Finding
 from tinylb.testing import Behaviour, MemoryBalancer, MemoryPeer
 
 
@@ -196,6 +197,33 @@ class SourceTests(DownCase):
                 (Verdict.DRAINING, Verdict.READY, "application say so"),
             ],
         )
+
+    def test_otherReasonIsTold(self) -> None:
+        """That a verdict has another reason now is one."""
+        kit, _ = self.open()
+        for why in ("status 503", "status 500", "status 500"):
+            kit.balancer.setVerdict("a", Verdict.NOT_READY, why)
+        self.assertEqual([event.why for event in told(kit.events, VerdictChanged)], ["status 503", "status 500"])
+
+    def test_sparedIsNotTold(self) -> None:
+        """Nor is it one that a dead target's connections are spared for now, or no longer, if it has none."""
+        kit, client = self.open()
+        client.reset()
+        kit.advance()
+        for isSparing in (False, True, False):
+            finding = Finding(Verdict.DEAD, "refused", isSparing=isSparing)
+            kit.balancer.judge("a", finding, by="checks")
+        self.assertEqual([event.why for event in told(kit.events, VerdictChanged)], ["refused"])
+
+    def test_noLongerSpared(self) -> None:
+        """It is one that they end, and the event says how many."""
+        kit, client = self.open()
+        kit.balancer.judge("a", Finding(Verdict.DEAD, "refused", isSparing=True), by="checks")
+        self.assertIsNone(client.ending)
+        kit.balancer.judge("a", Finding(Verdict.DEAD, "refused"), by="checks")
+        kit.advance()
+        self.assertEqual(client.ending, "reset")
+        self.assertEqual([event.pairs for event in told(kit.events, VerdictChanged)], [0, 1])
 
     def test_checksDoNotEndARest(self) -> None:
         """A backend that refuses clients rests, though it passes all checks."""

@@ -8,6 +8,7 @@ from twisted.internet.defer import CancelledError
 from twisted.internet.error import (
     ConnectBindError,
     ConnectError,
+    ConnectionDone,
     ConnectionRefusedError,
     DNSLookupError,
     NoRouteError,
@@ -54,6 +55,11 @@ class ExplainTests(SynchronousTestCase):
         for number in (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN):
             self.assertKind(DialFailure.UNREACHABLE, asConnecting(number))
         self.assertKind(DialFailure.UNREACHABLE, NoRouteError())
+
+    def test_turnedAway(self) -> None:
+        """Nor is there one where Twisted's reactor has seen the connection end before it was there."""
+        error = ConnectError(osError=Failure(ConnectionDone()))
+        self.assertIn("firewall", self.assertKind(DialFailure.UNREACHABLE, error))
 
     def test_timeout(self) -> None:
         """The kernel, or the endpoint, gave up waiting."""

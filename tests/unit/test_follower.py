@@ -10,10 +10,11 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
+from tests.unit.followercase import FollowerCase
 from tests.unit.loglines import logLines
 from tinylb import BackendSet, Watcher
 from tinylb.follower import Follower
-from tinylb.interfaces import IDescribed, IProvider, IWatcher
+from tinylb.interfaces import IProvider, IWatcher
 from tinylb.testing import ManualProvider, MemoryBackend
 
 
@@ -36,39 +37,6 @@ class FailingProvider:
 
     def close(self) -> None:
         """See L{IWatcher.close}."""
-
-
-@implementer(IDescribed)
-class DescribedProvider(ManualProvider):
-    """A provider that says how it is doing."""
-
-    error: str | None = None
-
-    def describe(self) -> dict[str, str | None]:
-        """See L{IDescribed.describe}."""
-        return {"source": "the cloud", "error": self.error, "changed": "2026-11-22T12:00:00.000+00:00"}
-
-
-class FollowerCase(SynchronousTestCase):
-    """A follower of a provider that the test publishes by."""
-
-    def setUp(self) -> None:
-        """Nothing has been published yet."""
-        self.clock = Clock()
-        self.taken: list[str] = []
-        self.lines = logLines(self)
-        self.provider = ManualProvider()
-        self.follower = self.follow(self.provider)
-
-    def follow(self, provider: IProvider, random: float = 0.0) -> Follower:
-        """A follower that keeps the ids of what it takes."""
-        follower = Follower(self.clock, provider, lambda taken: self.taken.append(",".join(taken)), lambda: random)
-        self.addCleanup(follower.stop)
-        return follower
-
-    def backends(self, *ids: str) -> BackendSet:
-        """A set."""
-        return BackendSet({id: MemoryBackend(self.clock, id) for id in ids})
 
 
 class TakeTests(FollowerCase):
@@ -278,35 +246,6 @@ class FailureTests(FollowerCase):
         self.provider.set(self.backends("a"))
         self.assertEqual(self.taken, ["a"])
         self.assertIn("not this one", self.lines[0])
-
-
-class DescribeTests(FollowerCase):
-    """See L{Follower.describe}."""
-
-    def test_silentProvider(self) -> None:
-        """Of a provider that tells nothing the kind is known, and when a set came."""
-        self.assertEqual(self.follower.describe(), {"source": "ManualProvider", "error": None, "changed": None})
-        self.follower.start()
-        self.provider.set(self.backends("a"))
-        self.assertRegex(str(self.follower.describe()["changed"]), r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00$")
-
-    def test_describedProvider(self) -> None:
-        """A provider that tells is believed."""
-        provider = DescribedProvider()
-        follower = self.follow(provider)
-        follower.start()
-        provider.set(self.backends("a"))
-        self.assertEqual(follower.describe(), provider.describe())
-        provider.error = "b.json: line 1"
-        self.assertEqual(follower.describe()["error"], "b.json: line 1")
-
-    def test_failure(self) -> None:
-        """That it failed is known all the same."""
-        provider = DescribedProvider()
-        follower = self.follow(provider)
-        follower.start()
-        provider.fail(OSError("no answer"))
-        self.assertEqual(follower.describe()["error"], "OSError: no answer")
 
 
 class RaisingProvider(ManualProvider):

@@ -63,8 +63,8 @@ class SetLineTests(LogTestCase):
         self.assertEqual(
             self.lines,
             [
-                "warn: Backend set 1: 0 backends; nobody can be served",
-                "warn: Backend set 2: 1 backend, 1 draining; added a; nobody can be served",
+                "warn: Backend set 1: 0 backends; no client can be served",
+                "warn: Backend set 2: 1 backend, 1 draining; added a; no client can be served",
                 "info: Backend set 3: 1 backend; changed a (not draining)",
             ],
         )
@@ -147,7 +147,10 @@ class ConnectionLineTests(LogTestCase):
 
     def test_unservedAreSummedUp(self) -> None:
         """Those who follow are summed up by cause, in one line a second at the most."""
-        kit = self.quietly(maxConnections=0)
+        kit = self.quietly(maxConnections=1)
+        kit.publish("a")
+        kit.connect()
+        self.lines.clear()
         for _ in range(3):
             for _ in range(100):
                 kit.connect()
@@ -155,9 +158,9 @@ class ConnectionLineTests(LogTestCase):
             kit.advance(1 - 100 * 0.0009765625)
         self.assertEqual(
             self.lines,
-            ["warn: 1 client could not be served: 1 x client-limit"]
-            + ["warn: 99 clients could not be served: 99 x client-limit"]
-            + ["warn: 100 clients could not be served: 100 x client-limit"] * 2,
+            ["warn: 1 client could not be served: 1 x client-limit (more than 1 client at once)"]
+            + ["warn: 99 clients could not be served: 99 x client-limit (more than 1 client at once)"]
+            + ["warn: 100 clients could not be served: 100 x client-limit (more than 1 client at once)"] * 2,
         )
 
     def test_silenceAfterwards(self) -> None:

@@ -151,7 +151,13 @@ class BalancerTests(MetricsTestCase):
         self.begin(maxConnections=1)
         self.publish("a")
         self.connect(3)
-        self.assertEqual(self.scrape()("unserved_total", reason="client-limit"), 2)
+        scrape = self.scrape()
+        self.assertEqual((scrape("unserved_total", reason="client-limit"), scrape("max_connections")), (2, 1))
+
+    def test_turnedAway(self) -> None:
+        """So are those that were closed by a listening port that is out of descriptors."""
+        self.service.balancer.turnedAway(None, "[::1]:6443", "too many open files")
+        self.assertEqual(self.scrape()("unserved_total", reason="client-limit"), 1)
 
     def test_dialing(self) -> None:
         """Who waits for a backend is told, once each, however many attempts there are for him."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 
 from twisted.internet.address import HostnameAddress, IPv4Address, IPv6Address, UNIXAddress
@@ -92,6 +93,12 @@ class OwnAddressesTests(SynchronousTestCase):
             own="unix:/run/lb.sock unix:path=/run/lb.sock unix:/run/lb.sock:timeout=5",
             others="unix:/run/other.sock unix:/run/lb.soc unix: 127.0.0.1:6443",
         )
+
+    def test_unixBytes(self) -> None:
+        """A path may be any bytes, and so may the path of a backend elsewhere."""
+        name = b"/run/caf\xe9.sock"
+        self.assertOwn(UNIXAddress(name), own="unix:" + os.fsdecode(name), others="unix:/run/caf\ud800.sock")
+        self.assertOwn(UNIXAddress("/run/lb.sock"), others="unix:" + os.fsdecode(name))
 
     def test_several(self) -> None:
         """Listening on several, each of them counts."""

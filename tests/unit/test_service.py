@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.application.service import MultiService, Service
@@ -11,8 +12,9 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 
 from tests.unit.servicecase import ServiceTestCase, SlowEndpoint, WatchedProvider
-from tinylb import CannotListen, LoadBalancerService
+from tinylb import BalancedEndpoint, CannotListen, LayeredProvider, LoadBalancerService
 from tinylb.events import ClientUnserved, PairClosed, PairOpened
+from tinylb.interfaces import ICandidate
 from tinylb.testing import MemoryEndpoint
 
 
@@ -134,17 +136,46 @@ class MistakenTests(ServiceTestCase):
     """What an application may take for something else."""
 
     def test_provider(self) -> None:
-        """A set is no provider."""
+        """A set is no provider, whoever is to follow it."""
         wrong: Any = self.set
-        error = self.assertRaises(TypeError, LoadBalancerService, self.endpoint, wrong, reactor=self.clock)
-        self.assertEqual(
-            str(error), "the provider is <BackendSet a=a>; expected: something to watch, such as a Value of that"
+        makers: tuple[Callable[[], object], ...] = (
+            lambda: LoadBalancerService(self.endpoint, wrong, reactor=self.clock),
+            lambda: BalancedEndpoint(self.clock, wrong),
+            lambda: LayeredProvider(self.clock, wrong),
         )
+        for make in makers:
+            self.assertEqual(
+                str(self.assertRaises(TypeError, make)),
+                "the provider is <BackendSet a=a>; expected: something to watch, such as a Value of that",
+            )
+
+    def test_mapping(self) -> None:
+        """A plain mapping is as good as a set, to the balancer as it is to a provider."""
+        balancer = self.service().balancer
+        balancer.replaceBackends({"a": self.backend})
+        self.assertEqual(balancer.backends, self.set)
+        wrong: Any = {"a": "192.0.2.11:6443"}
+        self.assertRaises(TypeError, balancer.replaceBackends, wrong)
 
     def test_policy(self) -> None:
-        """Its name on the command line is no policy."""
-        error = self.assertRaises(TypeError, self.service, policy="round-robin")
-        self.assertEqual(str(error), "the policy is 'round-robin'; expected: an IPolicy, such as RoundRobin()")
+        """Its name on the command line is no policy, and the empty one is none either."""
+        for wrong in ("round-robin", ""):
+            for error in (
+                self.assertRaises(TypeError, self.service, policy=wrong),
+                self.assertRaises(TypeError, BalancedEndpoint, self.clock, self.provider, policy=wrong),
+            ):
+                self.assertEqual(str(error), f"the policy is {wrong!r}; expected: an IPolicy, such as RoundRobin()")
+
+    def test_halfAPolicy(self) -> None:
+        """Nor is what can pick, but has no first state."""
+
+        class First:
+            """Picks the first one."""
+
+            def pick(self, candidates: Sequence[ICandidate], state: object) -> tuple[ICandidate, object]:
+                return candidates[0], state
+
+        self.assertIn("expected: an IPolicy", str(self.assertRaises(TypeError, self.service, policy=First())))
 
 
 class CannotListenTests(ServiceTestCase):

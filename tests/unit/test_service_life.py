@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from twisted.internet.address import IPv4Address
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, TimeoutError, fail
+from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IAddress, IListeningPort, IProtocolFactory
 
 from tests.unit.rigs import told
 from tests.unit.servicecase import ServiceTestCase, SlowEndpoint
-from tinylb import BackendSet, BackendsReplaced, ClientUnserved, CloseReason, PairClosed
+from tinylb import BackendSet, BackendsReplaced, CannotListen, ClientUnserved, CloseReason, PairClosed
 from tinylb.testing import Behaviour, MemoryBackend, MemoryEndpoint, MemoryPort
 
 
@@ -117,14 +118,35 @@ class StopTests(ServiceTestCase):
         self.assertEqual(service.hosts, [])
 
     def test_twice(self) -> None:
-        """A second stop waits for the same end."""
-        service = self.started()
+        """A second stop waits for the same end, and gives open connections no more time."""
+        service = self.started(drain=5)
         self.provider.set(self.set)
-        self.endpoint.connect().reset()
-        stopped = service.stopService(), service.stopService()
-        self.clock.advance(5)
-        for each in stopped:
+        client = self.endpoint.connect()
+        first = service.stopService()
+        self.clock.advance(4)
+        second = service.stopService()
+        self.clock.advance(0.9)
+        self.assertIsNone(client.ending)
+        self.clock.advance(0.1)
+        self.assertEqual(client.ending, "reset")
+        for each in (first, second, service.stopService()):
             self.assertIsNone(self.successResultOf(each))
+
+    def test_impatient(self) -> None:
+        """Who waits no longer for the end is told so, and changes nothing: it comes as it would have come."""
+        service = self.started(drain=60)
+        self.provider.set(self.set)
+        client = self.endpoint.connect()
+        impatient = service.stopService().addTimeout(1, self.clock)
+        stopped = service.stopService()
+        self.clock.advance(1)
+        self.failureResultOf(impatient, TimeoutError)
+        self.assertNoResult(stopped)
+        self.clock.advance(58.9)
+        self.assertIsNone(client.ending)
+        self.clock.advance(0.1)
+        self.assertIsNone(self.successResultOf(stopped))
+        self.assertEqual((client.ending, self.clock.getDelayedCalls()), ("reset", []))
 
     def test_neverStarted(self) -> None:
         """A service that never started has nothing to stop."""
@@ -136,6 +158,17 @@ class MovingEndpoint(MemoryEndpoint):
 
     def listen(self, factory: IProtocolFactory) -> Deferred[IListeningPort]:
         self.port += 1
+        return super().listen(factory)
+
+
+class TakenEndpoint(MemoryEndpoint):
+    """An endpoint whose port may be taken by somebody else."""
+
+    isTaken = False
+
+    def listen(self, factory: IProtocolFactory) -> Deferred[IListeningPort]:
+        if self.isTaken:
+            return fail(CannotListenError("", self.port, OSError(98, "Address already in use")))
         return super().listen(factory)
 
 
@@ -196,6 +229,39 @@ class RestartTests(ServiceTestCase):
         self.clock.advance(5)
         self.assertIsNone(client.ending)
         self.assertFalse(self.endpoint.connect().hasFinished)
+
+    def test_cannotListen(self) -> None:
+        """Started again before the end, in vain, it comes to that end all the same."""
+        endpoint = TakenEndpoint(self.clock)
+        service = self.started(endpoint, drain=5)
+        self.provider.set(self.set)
+        client = endpoint.connect()
+        stopped = service.stopService()
+        self.clock.advance(1)
+        endpoint.isTaken = True
+        self.assertRaises(CannotListen, service.startService)
+        self.clock.advance(4.9)
+        self.assertIsNone(client.ending)
+        self.clock.advance(0.1)
+        self.assertEqual(client.ending, "reset")
+        self.assertIsNone(self.successResultOf(stopped))
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_stopsAgain(self) -> None:
+        """Started and stopped again before the end, open connections have as long to finish as after any stop."""
+        service = self.started(drain=5)
+        self.provider.set(self.set)
+        client = self.endpoint.connect()
+        first = service.stopService()
+        self.clock.advance(4)
+        service.startService()
+        second = service.stopService()
+        self.clock.advance(4.9)
+        self.assertIsNone(client.ending)
+        self.clock.advance(0.1)
+        self.assertEqual(client.ending, "reset")
+        for stopped in (first, second):
+            self.assertIsNone(self.successResultOf(stopped))
 
 
 class QuickRestartTests(ServiceTestCase):

@@ -43,6 +43,10 @@ class FloodTests(SynchronousTestCase):
             self.addCleanup(protocol.setTimeout, None)
         return protocol
 
+    def due(self, seconds: float) -> int:
+        """How many timers run out within that time."""
+        return sum(call.getTime() <= self.reactor.seconds() + seconds for call in self.reactor.getDelayedCalls())
+
     @property
     def isListening(self) -> bool:
         """Whether the reactor asks the port."""
@@ -60,9 +64,11 @@ class FloodTests(SynchronousTestCase):
         self.assertEqual(self.port.numberAccepts, AT_ONCE)
 
     def test_ended(self) -> None:
-        """A port that is closed meanwhile is left alone."""
+        """A port that is closed meanwhile is left alone, and no timer waits to open it."""
         self.come(3)
+        self.assertEqual(self.due(PAUSE), 1)
         self.connections.close()
+        self.assertEqual(self.due(PAUSE), 0)
         self.reactor.advance(PAUSE)
         self.assertFalse(self.isListening)
 

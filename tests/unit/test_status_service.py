@@ -79,13 +79,28 @@ class StopTests(StatusTestCase):
         self.assertEqual([peer.ending for peer in (*peers, stuck)], ["reset"] * 4)
 
     def test_waits(self) -> None:
-        """The end is told when the last connection has ended."""
+        """The end is told when the last connection has ended, also when there was none once before."""
+        service = self.serve()
+        for _ in range(2):
+            self.door.connect()
+            stopped = service.stopService()
+            self.assertNoResult(stopped)
+            self.clock.advance(0)
+            self.successResultOf(stopped)
+            service.startService()
+
+    def test_twice(self) -> None:
+        """A second stop waits for the same end, also when the endpoint has been started again between."""
         service = self.serve()
         self.door.connect()
-        stopped = service.stopService()
-        self.assertNoResult(stopped)
+        stopped = [service.stopService(), service.stopService()]
+        service.startService()
+        stopped.append(service.stopService())
+        for each in stopped:
+            self.assertNoResult(each)
         self.clock.advance(0)
-        self.successResultOf(stopped)
+        for each in stopped:
+            self.successResultOf(each)
 
     def test_idle(self) -> None:
         """Without a connection it ends at once."""

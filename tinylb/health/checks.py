@@ -15,6 +15,7 @@ from tinylb.events import BackendsReplaced, Event, Verdict
 from tinylb.findings import Finding
 from tinylb.health.checker import Checker, CheckRules
 from tinylb.interfaces import IBackend, IHealthCheck, IObserver, ISelectiveObserver
+from tinylb.settings import checkAtLeast
 
 # Targets whose checks begin in one turn of the reactor; clients are served between the turns.
 AT_ONCE = 20
@@ -55,6 +56,8 @@ class HealthChecks(Service):
     @param fall: how many bad ones in a row make it not ready, or dead; see L{Judge <tinylb.health.judge.Judge>}.
     @param name: tells apart the services that check one balancer, which keeps the findings of each.
     @param random: gives numbers in [0, 1), for jitter.
+    @raise TypeError: when C{check} is no check.
+    @raise ValueError: when a number is too small.
     """
 
     kinds = frozenset((BackendsReplaced,))
@@ -71,6 +74,10 @@ class HealthChecks(Service):
         name: str = "checks",
         random: Callable[[], float] = systemRandom.random,
     ) -> None:
+        if not hasattr(check, "check"):
+            raise TypeError(f"the check is {check!r}; expected: an IHealthCheck, such as TCPCheck()")
+        checkAtLeast(0, interval=interval, timeout=timeout)
+        checkAtLeast(1, rise=rise, fall=fall)
         self._balancer = balancer
         self._name = name
         self._checkers: dict[str, Checker] = {}

@@ -46,6 +46,9 @@ def _clients(sources: Sources) -> Iterator[Metric]:
     balancer = sources.service.balancer
     connections = balancer.pool.registry.connections
     yield GaugeMetricFamily("tinylb_connections", "Clients that are joined to a backend.", connections)
+    if balancer.maxConnections is not None:
+        help = "How many clients there may be at once; more are refused."
+        yield GaugeMetricFamily("tinylb_max_connections", help, balancer.maxConnections)
     yield GaugeMetricFamily("tinylb_dialing", "Clients that wait for a backend.", balancer.waiting)
     unserved = CounterMetricFamily("tinylb_unserved", "Clients that got no backend.", labels=("reason",))
     for reason, count in balancer.unserved.items():

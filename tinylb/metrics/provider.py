@@ -36,11 +36,8 @@ class ProviderWatch:
 
     def look(self) -> None:
         """Ask the provider how it is doing."""
-        try:
-            told = self._describe()
-            error, self._changed = told["error"], told["changed"]
-        except Exception as raised:
-            error = repr(raised)
+        told = self._describe()
+        error, self._changed = told["error"], told["changed"]
         if error is not None and error != self._error:
             self.errors += 1
         self._error = error

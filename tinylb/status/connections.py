@@ -107,7 +107,8 @@ class Connections(Factory):
             self._pause = None
         if not self._channels:
             return succeed(None)
-        self._emptied = Outcome()
+        if self._emptied.isKnown:
+            self._emptied = Outcome()
         for channel in tuple(self._channels):
             channel.abort()
         return self._emptied.when()
