@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any
 
 from tinylb.accesslog import AccessLog
@@ -14,10 +15,18 @@ from tinylb.wording import wordingOf
 if TYPE_CHECKING:
     from tinylb.status.service import StatusService
 
-PARAMETERS = [
-    ["status", None, None, "Server endpoint of the status page, metrics and API; tcp:9090 alone means loopback."],
-    ["access-log", None, None, "File of one JSON object a line for each ended connection; - is standard output."],
-]
+GIVEN = ("status", "access-log")
+"""The options that ask for them; each may be given once."""
+
+_OTHERS = ("backends-file", "kubernetes", "state-file", "check-ca", "check-cert", "check-key")
+"""The options with files that the access log must not be: its lines would ruin them."""
+
+
+def give(options: MutableMapping[str, Any], name: str, value: str) -> None:
+    """Note the value of an option; wrong usage ends the program."""
+    if options[name] is not None:
+        raise wrongUsage(f"--{name} {value}: --{name} {options[name]} is given already; there can be only one")
+    options[name] = value
 
 
 def accessLogOf(reactor: Any, options: Mapping[str, Any], balancer: LoadBalancerService) -> AccessLog | None:
@@ -25,6 +34,10 @@ def accessLogOf(reactor: Any, options: Mapping[str, Any], balancer: LoadBalancer
     path = options["access-log"]
     if path is None:
         return None
+    for name in _OTHERS:
+        other = options[name]
+        if other is not None and path != "-" and os.path.realpath(path) == os.path.realpath(other):
+            raise wrongUsage(f"--access-log {path}: this is the file of --{name}; a file of its own is expected")
     try:
         log = AccessLog(reactor, path)
     except OSError as error:
@@ -53,8 +66,8 @@ def statusOf(
         return None
     if kindOf(description) == "haproxy":
         raise wrongUsage(
-            f"--status {description}: it would be everybody's, and nobody asks who its clients are; expected for "
-            "example tcp:9090, which is loopback's"
+            f"--status {description}: haproxy: cannot be used for the status endpoint; expected for example tcp:9090, "
+            "which listens on loopback"
         )
     endpoint = serverEndpoint(reactor, "status", description, isPrivate=True)
     # Imported here, so that only processes with a status endpoint pay for it.

@@ -80,7 +80,7 @@ def _seconds(name: str, text: str) -> float:
 
 def _oneOf(name: str, value: str, known: tuple[str, ...]) -> str:
     if value not in known:
-        raise _wrong(f"{name}={value}", f"there is no such thing; expected: {' or '.join(known)}")
+        raise _wrong(f"{name}={value}", f"there is no such choice; expected: {' or '.join(known)}")
     return value
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 
 from tinylb.wording import wordingOf
 
 LARGEST = 16 * 1024 * 1024
+
+# The path leads to something that is no file.
+_OF_NO_FILE = frozenset((errno.EISDIR, errno.ENOTDIR, errno.ENXIO, errno.ELOOP, errno.ENAMETOOLONG))
 
 Stamp = tuple[int, ...] | None
 
@@ -18,6 +22,15 @@ class Unreadable(Exception):
 
 class Missing(Unreadable):
     """There is no such file."""
+
+
+class Refused(Unreadable):
+    """The system does not let us read it, for want of a right or of descriptors, for example."""
+
+
+def expecting(error: Unreadable, what: str) -> str:
+    """The words of an error, and what would be right, unless what is there may be right already."""
+    return str(error) if isinstance(error, Refused) else f"{error}; {what} is expected"
 
 
 def contentOf(path: str) -> bytes:
@@ -34,7 +47,7 @@ def contentOf(path: str) -> bytes:
     except FileNotFoundError:
         raise Missing("there is no such file") from None
     except OSError as error:
-        raise Unreadable(wordingOf(error)) from None
+        raise (Unreadable if error.errno in _OF_NO_FILE else Refused)(wordingOf(error)) from None
     except ValueError as error:  # a path with a NUL
         raise Unreadable(str(error)) from None
     if len(content) > LARGEST:

@@ -165,5 +165,5 @@ def _why(failure: Failure) -> str:
     if isinstance(error, CannotListenError):
         error = error.socketError
     if isinstance(error, OSError) and error.strerror:
-        return error.strerror.lower()
+        return wordingOf(error)
     return f"cannot listen: {failure.getErrorMessage() or type(failure.value).__name__}"

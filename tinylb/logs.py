@@ -115,7 +115,7 @@ class LogObserver:
         told = [f"{what} {_firstOf(which, 20, ', ')}" for what, which in changes.items() if which]
         hasNobody = len(event.draining) == len(event.backends)
         if hasNobody:
-            told.append("nobody can be served")
+            told.append("no client can be served")
         size = [counted(len(event.backends), "backend")]
         size += [
             f"{len(ids)} {what}" for ids, what in ((event.standby, "standing by"), (event.draining, "draining")) if ids
@@ -159,8 +159,12 @@ class LogObserver:
 
 def _readiness(ready: int, standby: int) -> str:
     if not standby:
-        return f"{ready} ready" if ready else "nobody is ready, so all are tried"
-    return f"{ready} ready, {standby} standing by" if ready else f"nobody else is ready, so {standby} standing by serve"
+        return f"{ready} ready" if ready else "no backend is ready, so all are tried"
+    return f"{ready} ready, {standby} standing by" if ready else f"no other backend is ready, so {_serving(standby)}"
+
+
+def _serving(standby: int) -> str:
+    return "1 that stands by serves" if standby == 1 else f"{standby} that stand by serve"
 
 
 def _equated(id: str, target: str) -> str:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from tinylb.files import Stamp, Unreadable, contentOf, stampOf
+from tinylb.files import Stamp, Unreadable, contentOf, expecting, stampOf
 
 
 class BadPEM(Exception):
-    """A PEM cannot be used; the message names where it was given, and says what would be right."""
+    """
+    A PEM cannot be used; the message names where it was given, and says what would be right.
+
+    @ivar where: see L{PEM}.
+    """
 
     def __init__(self, pem: PEM, what: str) -> None:
         super().__init__(f"{pem.where}: {what}")
+        self.where = pem.where
 
 
 class MissingKey(BadPEM):
@@ -43,7 +48,7 @@ class PEM:
         try:
             return contentOf(self.path)
         except Unreadable as error:
-            raise BadPEM(self, f"{error}; a PEM file is expected") from error
+            raise BadPEM(self, expecting(error, "a PEM file")) from error
 
     def stamp(self) -> Stamp:
         """A stamp that is another one when the file has changed."""

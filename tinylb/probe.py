@@ -12,14 +12,11 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from tinylb.interfaces import IBackend, IProbe
-from tinylb.reach import Reach
+from tinylb.reach import HOLD, Reach
 
 PATIENCE = 3.0
 """Seconds after which a backend that has not answered counts as one that does not; a lost SYN is sent again after one
 second."""
-
-HOLD = 0.1
-"""Seconds that a connection has to last to count as an answer."""
 
 AT_ONCE = 8
 """Backends that are asked at a time."""
@@ -28,8 +25,8 @@ AT_ONCE = 8
 @implementer(IProbe)
 class ConnectProbe:
     """
-    Connects to a few backends at a time; the first connection that is not closed at once means yes. A balancer without
-    backends closes connections at once, and a backend may be such a balancer, even this one.
+    Connects to a few backends at a time; the first connection that is not closed at once, see L{HOLD}, means yes. A
+    backend may be a balancer without backends, even this one.
 
     @param clock: monotonic.
     @param random: gives numbers in [0, 1), for the order in which backends are asked.

@@ -177,11 +177,11 @@ class Program(Service):
 
     def _cannotListen(self, failure: Failure, names: Sequence[str]) -> None:
         """An endpoint has failed after the program has started: end. Endpoints that fail at a stop are no news."""
-        if not isinstance(failure.value, CannotListen):
-            failure.raiseException()
+        error = failure.value
+        assert isinstance(error, CannotListen)
         if self._begin():
             self._status = 1
-            self._log.critical("{line}", line=_explain(failure.value, names))
+            self._log.critical("{line}", line=_explain(error, names))
             self._reactor.stop()
             self._reactor.addSystemEventTrigger("after", "shutdown", self._exit)
 

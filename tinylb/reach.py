@@ -12,6 +12,10 @@ from tinylb.interfaces import IBackend, INamed
 from tinylb.proxyprotocol.greeting import greet
 from tinylb.transports import abandon
 
+HOLD = 0.1
+"""Seconds that a connection on which no data arrives has to last to tell that there is a backend: a balancer without
+backends accepts clients, and closes them at once."""
+
 
 @implementer(IStreamClientEndpoint)
 class Reach:
@@ -47,7 +51,7 @@ class Reach:
         return self._backend.connect(_Noting(self, protocolFactory)).addErrback(self._failed)
 
     def build(self, factory: IProtocolFactory, address: IAddress) -> IProtocol | None:
-        """A connection is made: build its protocol. L{None} if the check is over."""
+        """A connection is made: build its protocol. L{None} if it was given up."""
         if self._isOver:
             return None
         self.isConnected = True
@@ -58,7 +62,7 @@ class Reach:
         return protocol
 
     def finish(self) -> None:
-        """The check is over. Its connection may still be closing."""
+        """Let nothing more begin. The connection may still be closing."""
         self._isOver = True
 
     def close(self) -> None:

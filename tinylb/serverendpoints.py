@@ -9,6 +9,7 @@ from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IStreamServerEndpoint
 
 from tinylb.usage import oneLine, wrongUsage
+from tinylb.wording import wordingOf
 
 BACKLOG = 1024
 """The backlog of endpoints that have one, unless another is given."""
@@ -46,6 +47,8 @@ def serverEndpoint(reactor: Any, option: str, description: str, *, isPrivate: bo
     except ImportError as error:
         raise wrongUsage(f"--{option} {description}: {oneLine(error)}; pip install 'tinylb[tls]' for TLS") from None
     except Exception as error:  # a parser may come from any plugin, and raise anything
+        if isinstance(error, OSError) and error.filename is not None:  # such as that of a key
+            raise wrongUsage(f"--{option} {description}: {error.filename}: {wordingOf(error)}") from None
         if isinstance(error, LookupError) and _INHERITED.match(description):
             wrong = "systemd has handed over no such socket; start tinylb by its socket unit, or listen on, for example"
         else:

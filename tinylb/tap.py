@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,10 +21,13 @@ from tinylb.providers import options as providers
 from tinylb.serverendpoints import serverEndpoint
 from tinylb.service import LoadBalancerService
 from tinylb.systemd import notifier
-from tinylb.usage import count, seconds, wrongUsage
+from tinylb.usage import count, installedVersion, seconds, wrongUsage
 
 GRACE = 0.25
 """Seconds for which a stop lets dials that are under way go on; nearly all are over by then."""
+
+NARROWEST = 60
+"""The fewest columns of the help text. Twisted cannot format it in less than 30."""
 
 
 class Options(TwistedOptions):
@@ -39,15 +43,24 @@ class Options(TwistedOptions):
     )
 
     optParameters = [
-        ["policy", None, "round-robin", "How the next backend is picked: " + ", ".join(POLICIES) + "."],
+        ["policy", None, "round-robin", "How the next backend is picked: " + " or ".join(POLICIES) + "."],
         ["dial-timeout", None, "10", "Seconds that one client may wait for a backend in all."],
-        ["attempt-delay", None, "0.25", "Seconds to wait for one backend before trying the next beside it."],
-        ["half-close-timeout", None, "300", "Idle limit of a half-closed connection in seconds; 0 = none."],
-        ["idle-timeout", None, "0", "Idle limit of a connection in seconds; 0 = none."],
-        ["keepalive", None, "30", "Seconds; a peer that vanished is found after about twice that. 0 = off."],
-        ["max-connections", None, None, "Refuse clients beyond this number; by default from the descriptor limit."],
-        ["drain", None, "5", "Seconds that open connections may finish after a stop is asked for."],
-        *attachments.PARAMETERS,
+        ["attempt-delay", None, "0.25", "Seconds to wait for one backend before the next is tried in parallel."],
+        [
+            "half-close-timeout",
+            None,
+            "300",
+            "Seconds without data after which a half-closed connection ends; 0 = none.",
+        ],
+        ["idle-timeout", None, "0", "Seconds without data after which a connection ends; 0 = none."],
+        ["keepalive", None, "30", "Dead peers are found after about twice this many seconds; 0 = off."],
+        [
+            "max-connections",
+            None,
+            None,
+            "Close clients beyond this number at once; by default what the descriptor limit allows.",
+        ],
+        ["drain", None, "5", "Seconds that open connections have to finish when a stop is asked for."],
         *providers.PARAMETERS,
         *health.PARAMETERS,
     ]
@@ -57,7 +70,7 @@ class Options(TwistedOptions):
         self.ineffective: list[str] = []
         self["listen"] = []
         self["backend"] = []
-        for name in providers.FOLLOWED:
+        for name in (*providers.FOLLOWED, *attachments.GIVEN):
             self[name] = None
 
     def opt_listen(self, description: str) -> None:
@@ -65,11 +78,11 @@ class Options(TwistedOptions):
         self["listen"].append(description)
 
     def opt_backends_file(self, path: str) -> None:
-        """JSON file of backends, followed while running."""
+        """Follow a JSON file of backends."""
         providers.give(self, "backends-file", path)
 
     def opt_dns(self, address: str) -> None:
-        """HOST:PORT; follow the addresses of a name."""
+        """Follow the addresses of a name, given as HOST:PORT."""
         providers.give(self, "dns", address)
 
     def opt_srv(self, name: str) -> None:
@@ -77,22 +90,29 @@ class Options(TwistedOptions):
         providers.give(self, "srv", name)
 
     def opt_kubernetes(self, config: str) -> None:
-        """Follow EndpointSlices; a kubeconfig file, or in-cluster."""
+        """Follow the EndpointSlices of a service; the value is a kubeconfig file, or in-cluster."""
         providers.give(self, "kubernetes", config)
 
     def opt_backend(self, backend: str) -> None:
-        """
-        A fixed backend, [ID=]HOST:PORT; may be repeated. Beside what is followed it serves until that is known, and
-        when nobody else can.
-        """
+        """A fixed backend, [ID=]HOST:PORT; may be repeated. With a source, it serves while no backend of that can."""
         self["backend"].append(backend)
+
+    def opt_status(self, description: str) -> None:
+        """Endpoint for the status page, metrics and API; tcp:9090 alone listens on loopback."""
+        attachments.give(self, "status", description)
+
+    def opt_access_log(self, path: str) -> None:
+        """Write a line of JSON for each connection that has ended; - is standard output."""
+        attachments.give(self, "access-log", path)
 
     def opt_version(self) -> None:
         """Print the version and exit."""
-        from importlib.metadata import version
-
-        print(f"tinylb {version('tinylb')}")
+        print(f"tinylb {installedVersion()}")
         raise SystemExit(0)
+
+    def getUsage(self, width: int | None = None) -> str:
+        """The help text. Twisted takes the width from COLUMNS, and fails where that is empty or very small."""
+        return str(TwistedOptions.getUsage(self, width or max(NARROWEST, shutil.get_terminal_size().columns)))
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
         """Parse, and check all that can be checked without touching anything."""

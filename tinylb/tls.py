@@ -38,7 +38,7 @@ _BEGIN, _END = b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----"
 class ClientTLS:
     """
     What TLS needs for connections to a host. The files are read at once, and again when one of them has changed, as
-    certificates are renewed. If they are bad then, what was read before stays in use, and that is logged once.
+    certificates are renewed. If they are bad then, what was read before stays in use. That is logged, and its end.
 
     @param ca: one or more certificates to trust; L{None} for the system's. A L{str} is the path of a file, here and
         below.
@@ -65,7 +65,7 @@ class ClientTLS:
         self._key = _given(key, "key") or self._cert
         self._serverName = serverName
         self._isVerifying = isVerifying
-        self._error: str | None = None
+        self._bad: BadPEM | None = None
         self._seen = self._stamps()
         self._credentials = self._read()
         self._creators: dict[str, IOpenSSLClientConnectionCreator] = {}
@@ -73,7 +73,7 @@ class ClientTLS:
     @property
     def error(self) -> str | None:
         """What is wrong with files that have changed; what was read of them before is still in use."""
-        return self._error
+        return None if self._bad is None else str(self._bad)
 
     def __call__(self, host: str) -> IOpenSSLClientConnectionCreator:
         """
@@ -95,10 +95,12 @@ class ClientTLS:
         try:
             credentials = self._read()
         except BadPEM as error:
-            self._error = str(error)
-            self._log.error("{error}; what was read before stays in use", error=self._error)
+            self._bad = error
+            self._log.error("{error}; what was read before stays in use", error=str(error))
         else:
-            self._error = None
+            bad, self._bad = self._bad, None
+            if bad is not None:
+                self._log.info("{where} is in use again", where=bad.where)
             self._credentials = credentials
             self._creators.clear()
 

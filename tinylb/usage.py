@@ -1,4 +1,4 @@
-"""Parses the values of options, and reports wrong usage."""
+"""Parses the values of options, reports wrong usage, and tells the version."""
 
 from __future__ import annotations
 
@@ -32,6 +32,17 @@ def count(name: str, text: str, example: int = 1000) -> int:
     if not re.fullmatch("[0-9]{1,18}", text) or int(text) < 1:
         raise wrongUsage(f"--{name} {text}: expected a whole number from 1, for example --{name} {example}")
     return int(text)
+
+
+def installedVersion() -> str:
+    """The version of tinylb; wrong usage ends the program where it runs without being installed."""
+    # Imported here, as that takes time.
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("tinylb")
+    except PackageNotFoundError:
+        raise wrongUsage("this tinylb is not installed, so its version is not known") from None
 
 
 def oneLine(error: Exception) -> str:

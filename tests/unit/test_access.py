@@ -109,7 +109,7 @@ class PluginTests(AccessCase):
     def test_closed(self) -> None:
         """Closing ends it."""
         self.way.close()
-        self.assertNone(self.asked, "nobody asks any more")
+        self.assertNone(self.asked, "it is not asked any more")
         self.assertTrue(self.programs[0].isKilled)
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
@@ -161,7 +161,7 @@ class WrongTests(AccessCase):
         for cluster in ({"server": "https://a..b"}, {"tls-server-name": "a b"}):
             self.write(cluster)
             line = str(self.assertRaises(WrongAccess, self.access))
-            self.assertIn("is no name that a host can have", line)
+            self.assertIn("is not a name that a host can have", line)
 
     def test_notInstalled(self) -> None:
         """Something that is not installed, and how to install it."""

@@ -56,7 +56,7 @@ class KubeconfigTests(AccessCase):
         self.assertEqual(len(self.programs), 1)
 
     def test_turnsBad(self) -> None:
-        """One that turns bad, or is gone, leaves in use what was good; that is said once, and can be seen meanwhile."""
+        """One that turns bad, or is gone, leaves in use what was good; that and its end are said once."""
         self.write(user={"token": "abc"})
         access = self.access()
         lines = logLines(self)
@@ -73,8 +73,10 @@ class KubeconfigTests(AccessCase):
             self.assertIn(words, line)
             self.assertIn("stays in use", line)
         self.write(user={"token": "def"})
-        self.assertEqual(self.authorization(access), "Bearer def")
+        for _ in range(2):
+            self.assertEqual(self.authorization(access), "Bearer def")
         self.assertIsNone(access.error)
+        self.assertEqual(lines[3:], [f"info: {self.path} is in use again"])
 
     def test_namesWhatIsToCome(self) -> None:
         """One that names a file that is not there yet is taken as soon as that is there."""
@@ -95,7 +97,7 @@ class KubeconfigTests(AccessCase):
         self.write(user={"token": "abc"})
         self.assertEqual(self.authorization(access), "Bearer abc")
         self.assertTrue(self.programs[0].isKilled)
-        self.assertNone(asked, "nobody asks any more")
+        self.assertNone(asked, "it is not asked any more")
 
 
 class MissingTests(AccessCase):
@@ -159,7 +161,7 @@ class FilesTests(AccessCase):
         self.assertIsNot(self.session(self.way).tls, renewed)
 
     def test_halfRenewed(self) -> None:
-        """As long as a certificate does not go with its key the former ones are in use, and that is said once."""
+        """As long as a certificate does not go with its key the former ones are used; that is said, and its end."""
         lines = logLines(self)
         for name in ("cert.pem", "key.pem"):
             self.replace(name, (self.folder / "client.pem").read_bytes())
@@ -173,8 +175,10 @@ class FilesTests(AccessCase):
         self.replace("key.pem", renewed)
         self.assertIsNot(self.session(self.way).tls, tls)
         self.assertIsNone(self.way.error)
-        (line,) = lines
-        self.assertIn(f"{self.path}: users[node].client-certificate {self.folder / 'cert.pem'}: ", line)
+        where = f"{self.path}: users[node].client-certificate {self.folder / 'cert.pem'}"
+        bad, good = lines
+        self.assertIn(f"{where}: ", bad)
+        self.assertEqual(good, f"info: {where} is in use again")
 
 
 class InClusterTests(AccessCase):
@@ -227,5 +231,6 @@ class NoPodTests(SynchronousTestCase):
         line = str(self.assertRaises(WrongAccess, inClusterAccess, Programs(), Clock(), {}, Path("/nowhere")))
         self.assertEqual(
             line,
-            "in-cluster: KUBERNETES_SERVICE_HOST or KUBERNETES_SERVICE_PORT is not set; a pod is expected",
+            "in-cluster: KUBERNETES_SERVICE_HOST or KUBERNETES_SERVICE_PORT is not set, so this is no pod; "
+            "give a kubeconfig file",
         )

@@ -109,7 +109,8 @@ class InvalidTests(SynchronousTestCase):
         self.assertInvalid(b'{"backends": {\n  "a": x}}', "line 2 column 8", '{"backends":')
         self.assertInvalid(b'{"backends": {"a": "x:1",}}', "line 1 column")
         self.assertInvalid(b'{"backends": {}} {}', "line 1 column 18")
-        self.assertInvalid(b'{"backends": {"a": "x:1\n"}}', "line 1 column")
+        self.assertInvalid(b'{"backends": {"a": "x:1\n"}}', "line 1 column 24: Invalid control character; JSON such as")
+        self.assertInvalid(b'{"backends": {"a": "x:1', "line 1 column 20: Unterminated string; JSON such as")
 
     def test_notUTF8(self) -> None:
         """Another encoding is reported by the first byte that shows it."""

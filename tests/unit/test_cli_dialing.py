@@ -6,7 +6,8 @@ from twisted.internet.defer import Deferred, FirstError
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from tinylb.cli.dialing import AT_ONCE, HOLD, Finding, dialAll
+from tinylb.cli.dialing import AT_ONCE, Finding, dialAll
+from tinylb.reach import HOLD
 from tinylb.testing import Behaviour, MemoryBackend
 
 

@@ -101,6 +101,14 @@ class SpellingTests(SynchronousTestCase):
 class ObserverTests(SynchronousTestCase):
     """Where it is written."""
 
+    def piped(self) -> tuple[LineObserver, int]:
+        """One that writes to a pipe, and the end from which that is read."""
+        reading, writing = os.pipe()
+        self.addCleanup(os.close, reading)
+        stream = os.fdopen(writing, "w")
+        self.addCleanup(stream.close)
+        return LineObserver(stream, forJournal), reading
+
     def test_lines(self) -> None:
         """Each event is a line; what is meant for developers is none."""
         stream = io.StringIO()
@@ -111,11 +119,7 @@ class ObserverTests(SynchronousTestCase):
 
     def test_nobodyReads(self) -> None:
         """A pipe that nobody reads holds up nobody: lines are dropped; how many is said when there is room again."""
-        reading, writing = os.pipe()
-        self.addCleanup(os.close, reading)
-        stream = os.fdopen(writing, "w")
-        self.addCleanup(stream.close)
-        observer = LineObserver(stream, forJournal)
+        observer, reading = self.piped()
         for number in range(3000):
             observer(event(text=f"{number:0100}"))
         lines = os.read(reading, 1 << 20).decode().splitlines()
@@ -123,22 +127,28 @@ class ObserverTests(SynchronousTestCase):
         for number, line in enumerate(lines):
             self.assertEqual(line, f"<6>{number:0100}")
         observer(event(text="again"))
-        dropped = f"<4>{3000 - len(lines)} log lines dropped: nobody has read"
+        dropped = f"<4>{3000 - len(lines)} log lines dropped: nobody has read standard error"
         self.assertEqual(os.read(reading, 1 << 20).decode().splitlines(), [dropped, "<6>again"])
 
     def test_longLine(self) -> None:
         """A long line that is taken in part is followed by one that begins anew."""
-        reading, writing = os.pipe()
-        self.addCleanup(os.close, reading)
-        stream = os.fdopen(writing, "w")
-        self.addCleanup(stream.close)
-        observer = LineObserver(stream, forJournal)
+        observer, reading = self.piped()
         observer(event(text="x" * 1_000_000))
         taken = os.read(reading, 1 << 20).decode()
         self.assertNotIn("\n", taken)
         observer(event(text="again"))
         told = os.read(reading, 1 << 20).decode()
-        self.assertEqual(told, "\n<4>1 log line dropped: nobody has read\n<6>again\n")
+        self.assertEqual(told, "\n<4>1 log line dropped: nobody has read standard error\n<6>again\n")
+
+    def test_longLineThenOthers(self) -> None:
+        """It is so, too, where others were dropped behind it."""
+        observer, reading = self.piped()
+        observer(event(text="x" * 1_000_000))
+        observer(event(text="dropped"))
+        os.read(reading, 1 << 20)
+        observer(event(text="again"))
+        told = os.read(reading, 1 << 20).decode()
+        self.assertEqual(told, "\n<4>2 log lines dropped: nobody has read standard error\n<6>again\n")
 
     def test_journalStream(self) -> None:
         """The journal is there if JOURNAL_STREAM names the very stream, and not one that was there before."""

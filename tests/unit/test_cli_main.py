@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -77,6 +78,11 @@ class UsageTests(SynchronousTestCase):
             self.assertIn("exit status:", self.helpOf(*arguments))
         self.assertIn("unix:/PATH", self.helpOf("status"))
 
+    def test_statusesOfCommand(self) -> None:
+        """Of a command, help tells those that it has."""
+        told = {each: re.findall(r"^  (\d+) ", self.helpOf(each), re.MULTILINE) for each in ("check", "explain")}
+        self.assertEqual(told, {"check": ["0", "1", "2", "130", "141"], "explain": ["0", "1", "130", "141"]})
+
     def test_helpOfRun(self) -> None:
         """C{run} lists the options of the plugin, and how the log is to be written."""
         with contextlib.redirect_stdout(io.StringIO()) as out:
@@ -123,5 +129,5 @@ class WhereTests(SynchronousTestCase):
             "a b",
         ):
             line = str(self.assertRaises(SystemExit, Where.parse, text).code)
-            self.assertTrue(line.startswith(f"tinylb: URL {text}: expected "), line)
+            self.assertTrue(line.startswith(f"tinylb: URL {text}: not where --status may listen; "), line)
             self.assertIn("http://127.0.0.1:9090", line)

@@ -81,10 +81,11 @@ class HeadlinesTests(SynchronousTestCase):
         self.assertIn("; a, b lead to the same target, a.example:6443; ", line)
 
     def test_colours(self) -> None:
-        """Green: some backend is ready. Yellow: clients are served, though none is. Red: none can be served."""
+        """Green: some backend is ready. Yellow: none is, so all are tried. Red: none can be served."""
         for isReady, now, colour in ((True, "ready", "32"), (True, "resting", "33"), (False, "draining", "31")):
             line = headlines(state(backend("a", state=now), ready=isReady), Terminal(hasColours=True))[0]
             self.assertTrue(line.startswith(f"\x1b[{colour}m"), line)
+            self.assertEqual("; all are tried; " in line, now == "resting")
 
     def test_pipe(self) -> None:
         """For programs it is one line with all of it, which begins as no row of the table does."""

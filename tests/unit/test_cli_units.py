@@ -44,6 +44,7 @@ class NumberTests(SynchronousTestCase):
             for spell in (size, rate, age, clock, exact, brief):
                 self.assertTrue(spell(value).isprintable(), value)
         self.assertEqual((size("many"), size(None), rate(None), exact(None), exact(False)), ("many", "", "", "-", "no"))
+        self.assertEqual((size(True), rate(False)), ("yes", "no"))
 
 
 class TimeTests(SynchronousTestCase):

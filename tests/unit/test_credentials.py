@@ -93,7 +93,7 @@ class TokenFileTests(SynchronousTestCase):
         self.assertEqual(self.shown(credentials), "Bearer first")
 
     def test_turnsBad(self) -> None:
-        """A file that turns bad leaves the token that was read in use; that is said once, and can be seen meanwhile."""
+        """A file that turns bad leaves the token that was read in use; that and its end are said once."""
         credentials = GivenCredentials(self.user)
         lines = logLines(self)
         self.assertIsNone(credentials.error)
@@ -106,8 +106,10 @@ class TokenFileTests(SynchronousTestCase):
         self.assertIn(f"{WHERE}: has no token", line)
         self.assertIn("stays in use", line)
         self.path.write_text("second")
-        self.assertEqual(self.shown(credentials), "Bearer second")
+        for _ in range(2):
+            self.assertEqual(self.shown(credentials), "Bearer second")
         self.assertIsNone(credentials.error)
+        self.assertEqual(lines[1:], [f"info: {WHERE} is in use again"])
 
     def test_badFromTheBeginning(self) -> None:
         """Without a token to begin with it is an error that names the file, and does not tell what is in it."""

@@ -91,7 +91,7 @@ class AddressTests(DNSCase):
             kind = "AAAA" if ":" in address else "A"
             self.answer(GOOD, f"api.example 1 {kind} {address}")
             self.wait(31)
-            self.assertEqual(self.error, f"{kind} of api.example: {address} is no server's address")
+            self.assertEqual(self.error, f"{kind} of api.example: {address} is not a server's address")
         self.assertEqual(self.published, ["192.0.2.1:6443"])
 
     def test_nobodyAtAll(self) -> None:
@@ -126,7 +126,7 @@ class ServiceTests(DNSCase):
         """Servers with a port, or a name, that is none are left out, and that is said."""
         for service, said in (
             ("0 1 0 api.example", "a server at 'api.example': the port 0 is not a number from 1 to 65535"),
-            ("0 1 80 192.0.2.7", "a server at '192.0.2.7', which is no name"),
+            ("0 1 80 192.0.2.7", "a server at '192.0.2.7', which is not a name"),
             ("0 1 80 -x.example", "a server at '-x.example': '-x.example' is neither"),
             ("0 1 80 a\x1b[1m.example", "a server at 'a\\x1b[1m.example': 'a\\x1b[1m.example' is neither"),
         ):

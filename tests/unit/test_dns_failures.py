@@ -48,7 +48,7 @@ class FailureTests(DNSCase):
             (DNSServerError(), "the resolver has failed (SERVFAIL)"),
             (DNSQueryRefusedError(), "the resolver refuses to answer (REFUSED)"),
             (DNSFormatError(), "the resolver does not understand the question (FORMERR)"),
-            (DNSNotImplementedError(), "the resolver knows no such questions (NOTIMP)"),
+            (DNSNotImplementedError(), "the resolver does not know such questions (NOTIMP)"),
             (DNSQueryTimeoutError(1), "the resolver does not answer"),
             (ResolverError("192.0.2.53 does not answer"), "192.0.2.53 does not answer"),
             (TimeoutError(), "the resolver does not answer"),

@@ -191,7 +191,7 @@ class WrongUsageTests(ParseCase):
     def test_choices(self) -> None:
         """What is none of the choices."""
         self.assertWrong(
-            "policy=random: there is no such thing; expected: round-robin or least-connections$",
+            "policy=random: there is no such choice; expected: round-robin or least-connections$",
             file=self.file,
             policy="random",
         )

@@ -86,7 +86,7 @@ class ReadTests(EntryCase):
             with self.subTest(description):
                 error = self.assertRaises(InvalidBackends, self.read, {"endpoint": description})
                 self.assertTrue(str(error).startswith("$.backends[") and str(error).isprintable(), error)
-                for words in ("a", f"].endpoint: {description!r} is no client endpoint", '"unix:/run/api.sock"'):
+                for words in ("a", f"].endpoint: {description!r} is not a client endpoint", '"unix:/run/api.sock"'):
                     self.assertIn(words, str(error))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 from tests.unit.descriptors import openDescriptors
@@ -65,6 +66,16 @@ class BadFileTests(FileCase):
         self.path.unlink()
         self.path.symlink_to(self.path)
         self.assertStays("too many levels of symbolic links", "JSON file of backends is expected")
+
+    def test_withoutDescriptors(self) -> None:
+        """Without descriptors there is nothing to say of the file itself."""
+
+        def refuse(*_: object) -> int:
+            raise OSError(errno.EMFILE, "Too many open files")
+
+        self.patch(os, "open", refuse)
+        self.assertStays()
+        self.assertEqual(self.provider.describe()["error"], f"{self.path}: too many open files")
 
     def test_directory(self) -> None:
         """A directory in its place changes nothing, and takes no descriptors."""

@@ -29,7 +29,7 @@ class BeforeTests(LayeredCase):
         self.follow({"f": "x", "g": "y"})
         self.assertEqual(self.shapes, [{"f": ("*x", 0), "g": ("*y", 0)}])
         [line] = self.lines
-        self.assertIn(": 2 fixed backends", line)
+        self.assertTrue(line.endswith(" answers, clients go to 2 fixed backends"), line)
 
     def test_nobody(self) -> None:
         """With nobody to begin with nothing is published: no set yet is another thing than an empty one."""

@@ -94,7 +94,7 @@ class RestartTests(LayeredStateCase):
         self.restart()
         self.watch()
         self.assertEqual(self.targets(), ["1/0", "2/0"])
-        self.assertIn(f"Until {SOURCE} answers: 2 remembered backends", self.lines[-1])
+        self.assertIn(f"Until {SOURCE} answers, clients go to 2 remembered backends", self.lines[-1])
 
     def test_together(self) -> None:
         """They serve beside those who stand by, in the same tier: either may be the one that is still there."""

@@ -159,7 +159,7 @@ class ChangeTests(LineFileCase):
         self.assertEqual(self.path.read_text(), "d\n")
 
     def test_noPermission(self) -> None:
-        """Without the right to make it anew it is written to where it was moved, and why is told."""
+        """Without the right to make it anew lines go on into the file that was moved, and why is told."""
         disk = Disk(self)
         self.path.rename(self.moved)
         disk.mayOpen = False

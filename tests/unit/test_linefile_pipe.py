@@ -114,6 +114,19 @@ class PipeTests(LineFileCase):
         self.assertEqual(self.read(fd), b"again\n")
         self.assertEqual(received, numbered(1500 - lost))
 
+    def test_cutForAnother(self) -> None:
+        """Of a line that was cut nothing comes to the reader of another pipe that has the name by then."""
+        self.patch(linefile, "PATIENCE", 0.05)
+        self.addCleanup(os.close, self.reader())
+        file = self.open()
+        self.assertUnwritten(file, b"x" * 1_000_000 + b"\n", 1, "it is not read fast enough")
+        self.path.unlink()
+        os.mkfifo(self.path)
+        fd = self.reader()
+        self.addCleanup(os.close, fd)
+        file.append(b"a\n")
+        self.assertEqual(self.read(fd), b"a\n")
+
     def test_longLine(self) -> None:
         """A line that is longer than a pipe takes at once comes through as well."""
         fd = self.reader()

@@ -10,7 +10,8 @@ from zope.interface.verify import verifyObject
 
 from tests.unit.rigs import HandBackend
 from tinylb.interfaces import IProbe
-from tinylb.probe import AT_ONCE, HOLD, PATIENCE, ConnectProbe
+from tinylb.probe import AT_ONCE, PATIENCE, ConnectProbe
+from tinylb.reach import HOLD
 from tinylb.testing import Behaviour, MemoryBackend, MemoryPeer
 
 

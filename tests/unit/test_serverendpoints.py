@@ -82,6 +82,15 @@ class DefaultsTests(SynchronousTestCase):
         self.assertEqual(self.tcp(rf"tls:{folder}:9090:5:\:\:"), ("::", 5))
         self.assertEqual(self.tcp(f"tls:{folder}:9090", isPrivate=False), ("::", 1024))
 
+    def test_fileMissing(self) -> None:
+        """A key that is not there is named as the file that it is."""
+        self.certificate()
+        ending = self.assertRaises(SystemExit, self.tcp, "ssl:9090:privateKey=/nowhere/key.pem")
+        self.assertEqual(
+            ending.code,
+            "tinylb: --status ssl:9090:privateKey=/nowhere/key.pem: /nowhere/key.pem: no such file or directory",
+        )
+
     def certificate(self) -> Path:
         """A key and its certificate, in the only file of its folder."""
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import signal
+from collections.abc import Callable
 
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -25,7 +26,8 @@ class SignalsTests(SynchronousTestCase):
         self.patch(signal, "signal", self.handlers.__setitem__)
         self.patch(signal, "getsignal", lambda number: self.handlers.get(number, signal.SIG_DFL))
         self.patch(signals, "hasTerminal", lambda: self.isAtTerminal)
-        self.patch(atexit, "register", lambda _: None)
+        self.atEnd: list[Callable[[], None]] = []
+        self.patch(atexit, "register", self.atEnd.append)
 
     def taken(self) -> None:
         """Its signals are taken, as when it listens, and again, as when it starts."""
@@ -69,3 +71,10 @@ class SignalsTests(SynchronousTestCase):
         self.assertEqual(self.send(signal.SIGTERM), [])
         self.clock.advance(SAME_SIGNAL)
         self.assertEqual(self.send(signal.SIGINT), ["SIGINT"])
+
+    def test_atTheEnd(self) -> None:
+        """While Python finishes they are ignored."""
+        self.taken()
+        (ignore,) = self.atEnd
+        ignore()
+        self.assertEqual(self.handlers, dict.fromkeys((signal.SIGTERM, signal.SIGINT, signal.SIGHUP), signal.SIG_IGN))

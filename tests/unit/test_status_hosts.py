@@ -94,7 +94,7 @@ class RequestTests(StatusTestCase):
         self.serve()
         self.assertEqual(
             self.askAs("evil.example:9090"),
-            (421, b"on a loopback listener the host is to be an IP address, or localhost\n"),
+            (421, b"ask by an IP address or localhost: on loopback, no other Host is answered\n"),
         )
         self.assertEqual(self.askAs("127.0.0.1:9090"), (200, b"ok\n"))
 

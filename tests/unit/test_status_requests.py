@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from tests.unit.statuscase import HEALTH, METRICS, FixedMetrics, LongMetrics, StatusTestCase, responses
+from tests.unit.statuscase import HEALTH, LISTEN, METRICS, FixedMetrics, LongMetrics, StatusTestCase, responses
 from tinylb.status.answer import Answer
 from tinylb.status.paths import Paths
 
@@ -67,6 +67,13 @@ class AnswerTests(StatusTestCase):
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
         self.assertEqual(len([line for line in self.lines if "failed at /metrics" in line]), 1)
 
+    def test_manyFailures(self) -> None:
+        """Whatever hosts a client makes up to have new paths for what fails, few failures are logged."""
+        self.serve(metrics=FixedMetrics(ZeroDivisionError()))
+        for number in range(100):
+            self.assertEqual(self.ask(f"http://127.0.0.{number}/metrics").code, 500)
+        self.assertLess(len(self.flushLoggedErrors(ZeroDivisionError)), 20)
+
     def test_failureInBetween(self) -> None:
         """What fails when a part of it has been sent is cut, so that it does not look complete."""
         self.serve(metrics=FixedMetrics(b"a 1\n", b"b 2\n", ZeroDivisionError()))
@@ -107,6 +114,15 @@ class ConnectionTests(StatusTestCase):
             self.settle()
             self.assertEqual([response.body for response in responses(peer.received)], [b"ok\n"] * count)
             self.assertTrue(peer.hasFinished)
+
+    def test_finishedListener(self) -> None:
+        """Who asks for events and finishes at once is left: nobody can tell when it goes."""
+        self.serve()
+        peer = self.door.connect()
+        peer.send(LISTEN)
+        peer.finish()
+        self.settle()
+        self.assertEqual((peer.received, peer.hasFinished), (b"", True))
 
     def test_finishedWithoutAWord(self) -> None:
         """Who asks nothing and finishes is left."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tracemalloc
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from tests.unit.servicecase import ServiceTestCase
@@ -103,6 +104,24 @@ class StateTests(ServiceTestCase):
             next(other)
             one.close()
             self.assertEqual(self.read(other), service.describe())
+
+    def test_failure(self) -> None:
+        """Where making one fails, it is the one whose turn it was that fails; others that wait for it have it made."""
+        service, _ = self.busy(1)
+        described = service.describe()
+        failures = [ZeroDivisionError()]
+
+        def describe(*, addsUp: bool) -> dict[str, Any]:
+            if failures:
+                raise failures.pop()
+            return LoadBalancerService.describe(service, addsUp=addsUp)
+
+        self.patch(service, "describe", describe)
+        states = States(service)
+        one, other = states.ask(), states.ask()
+        self.assertEqual([next(parts) for parts in (one, other) * 2], [b""] * 4)
+        self.assertRaises(ZeroDivisionError, next, one)
+        self.assertEqual(self.read(islice(other, 20)), described)
 
     def test_notReading(self) -> None:
         """However many ask and do not read on, there is one text for all of them, and nothing else."""

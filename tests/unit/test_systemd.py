@@ -122,6 +122,14 @@ class StatusTests(SystemdTestCase):
         self.advance(15)
         self.assertEqual(self.status(), "1 backend: 1 ready; 1 connection")
 
+    def test_patientWatchdog(self) -> None:
+        """However patient the watchdog is, their number is told as soon as without one."""
+        self.publish("a")
+        self.notifying(self.started(), Watchdog(600, None))
+        self.endpoint.connect()
+        self.advance(15)
+        self.assertEqual(self.status(), "1 backend: 1 ready; 1 connection")
+
     def test_quiet(self) -> None:
         """While nothing changes nothing is told."""
         self.publish("a")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import redirect_stdout
 from importlib import metadata
 from io import StringIO
@@ -115,11 +116,32 @@ class MeaningTests(OptionsCase):
             ending = self.assertRaises(SystemExit, self.parse, "--version")
         self.assertEqual((printed.getvalue(), ending.code), ("tinylb 1.2.3 of tinylb\n", 0))
 
+    def test_versionOfNone(self) -> None:
+        """Where nothing is installed that is said in one line."""
+
+        def version(package: str) -> str:
+            raise metadata.PackageNotFoundError(package)
+
+        self.patch(metadata, "version", version)
+        self.assertWrong(("--version",), "not installed")
+
     def test_help(self) -> None:
         """Help names every option, and ends with status 0."""
         text = str(Options())
         for name in (*self.parse(*LISTEN, *BACKEND), "version", "help"):
             self.assertIn(f"--{name}", text)
+
+    def test_narrowHelp(self) -> None:
+        """Whatever COLUMNS says, there is help, and it is not narrower than can be read."""
+        for columns in ("", "0", "-5", "1", "29", "many", "100000"):
+            self.patch(os, "environ", {**os.environ, "COLUMNS": columns})
+            lines = str(Options()).splitlines()
+            self.assertTrue(any(len(line) > 50 for line in lines), columns)
+
+    def test_foldedHelp(self) -> None:
+        """What help says of an option is folded at single blanks."""
+        for option, text in Options().docs.items():
+            self.assertNotIn("  ", str(text).strip(), option)
 
     def test_plugin(self) -> None:
         """twistd and twist find the program by its name, and its options and service in this module."""

@@ -53,7 +53,13 @@ class StatusTests(ProgramCase):
         """A status endpoint behind a proxy would listen everywhere, which is to be asked for."""
         for description in ("haproxy:tcp:9090", "HAProxy:tcp:9090"):
             ending = self.assertRaises(SystemExit, self.make, *LISTEN, *BACKEND, "--status", description)
-            self.assertTrue(str(ending.code).startswith(f"tinylb: --status {description}: it would be everybody's"))
+            expected = f"tinylb: --status {description}: haproxy: cannot be used for the status endpoint; "
+            self.assertTrue(str(ending.code).startswith(expected), ending.code)
+
+    def test_twice(self) -> None:
+        """There can be only one; the line names both."""
+        ending = self.assertRaises(SystemExit, self.make, *LISTEN, *BACKEND, "--status", "tcp:1", "--status", "tcp:2")
+        self.assertEqual(ending.code, "tinylb: --status tcp:2: --status tcp:1 is given already; there can be only one")
 
     def test_descriptors(self) -> None:
         """What its own clients may take is not promised to the balancer's."""
@@ -93,6 +99,26 @@ class AccessLogTests(ProgramCase):
             self.wrong(str(missing)), f"tinylb: --access-log {missing}: no such file or directory; {expected}"
         )
         self.assertEqual(self.wrong(str(folder)), f"tinylb: --access-log {folder}: is a directory; {expected}")
+
+    def test_twice(self) -> None:
+        """There can be only one."""
+        ending = self.assertRaises(SystemExit, self.make, *LISTEN, "--access-log", "a.log", "--access-log", "-")
+        self.assertIn("--access-log -: --access-log a.log is given already", str(ending.code))
+
+    def test_otherFile(self) -> None:
+        """A file that something else is in is refused, by whatever path, and stays as it was."""
+        link = self.path.with_name("link.json")
+        link.symlink_to(self.path)
+        state = self.path.with_name("state.json")
+        self.path.write_text('{"backends": {}}')
+        for path, name in ((self.path, "backends-file"), (link, "backends-file"), (state, "state-file")):
+            files = ("--backends-file", str(self.path), "--state-file", str(state))
+            ending = self.assertRaises(SystemExit, self.make, *LISTEN, *files, "--access-log", str(path))
+            self.assertEqual(
+                ending.code,
+                f"tinylb: --access-log {path}: this is the file of --{name}; a file of its own is expected",
+            )
+        self.assertEqual((self.path.read_text(), state.exists()), ('{"backends": {}}', False))
 
     def test_observes(self) -> None:
         """It is one of the balancer's observers."""

@@ -17,7 +17,7 @@ from tinylb.cli.screen import Paint, Screen
 from tinylb.cli.table import Column, Table, wrapped
 from tinylb.cli.units import brief, exact
 from tinylb.clock import monotonicClock
-from tinylb.files import LARGEST, Unreadable, contentOf
+from tinylb.files import LARGEST, Unreadable, contentOf, expecting
 from tinylb.interfaces import IBackend
 from tinylb.providers.backendsfile import InvalidBackends, parseBackends
 from tinylb.providers.entries import backendOf
@@ -28,6 +28,10 @@ OK = "ok"
 
 def _seconds(value: object) -> str:
     return f"{value * 1000:.1f} ms" if isinstance(value, float) else exact(value)
+
+
+def _microseconds(value: object) -> str:
+    return f"{value:.6f}" if isinstance(value, float) else exact(value)
 
 
 def _paint(result: str) -> Paint:
@@ -41,7 +45,10 @@ _COLUMNS = (
     Column("WEIGHT", "weight", isNumber=True),
     Column("PROXY", "proxyProtocol", brief, dull=""),
 )
-_FOUND = (Column("TIME", "seconds", _seconds, isNumber=True), Column("RESULT", "result", paint=_paint))
+_FOUND = (
+    Column("TIME", "seconds", _seconds, isNumber=True, program=_microseconds),
+    Column("RESULT", "result", paint=_paint),
+)
 _SACRIFICES = (
     ("RESULT", 24),
     ("WEIGHT", 0),
@@ -71,10 +78,10 @@ def check(path: str, *, dials: bool, timeout: float, asJSON: bool) -> int:
     try:
         backends = _read(path)
     except (Unreadable, InvalidBackends) as error:
-        expected = "; a JSON file of backends is expected" if isinstance(error, Unreadable) else ""
+        why = expecting(error, "a JSON file of backends") if isinstance(error, Unreadable) else str(error)
         if asJSON:
-            screen.write(json.dumps({"file": name, "valid": False, "error": f"{error}{expected}"}) + "\n")
-        raise CommandFailed(f"{name}: {error}{expected}") from None
+            screen.write(json.dumps({"file": name, "valid": False, "error": why}) + "\n")
+        raise CommandFailed(f"{name}: {why}") from None
     findings = _dialled(backends.values(), timeout) if dials else None
     rows = _rows(backends, findings)
     reachable = sum(1 for each in rows if each.get("result") == OK)
@@ -98,7 +105,7 @@ def _head(headline: str, screen: Screen) -> list[str]:
 def _doubts(backends: BackendSet) -> list[str]:
     """What is valid, but most likely not intended."""
     members = [(each.id, each.target) for each in backends.members]
-    return shared(members) if members else ["nobody can be served"]
+    return shared(members) if members else ["no client can be served"]
 
 
 def _read(path: str) -> BackendSet:

@@ -55,7 +55,7 @@ class Where:
         port = found and (found["port"] or (80 if found[1] else PORT))
         if found is None or not text or not (found["host"] or found["port"]) or not 1 <= int(port or 0) <= 65535:
             raise wrongUsage(
-                f"URL {text}: expected where --status listens, for example http://127.0.0.1:{PORT}, :{PORT} or "
+                f"URL {text}: not where --status may listen; expected for example http://127.0.0.1:{PORT}, :{PORT} or "
                 "unix:/run/tinylb.sock"
             )
         host = (found["host"] or "127.0.0.1").strip("[]")
@@ -140,7 +140,9 @@ class StatusClient:
         except TimeoutError:
             raise Unreachable(f"{self.where}: no answer within {self._timeout:g} s") from None
         except UnicodeError:
-            raise Unreachable(f"{self.where}: {self.where.host!r} is no host name") from None
+            raise Unreachable(f"{self.where}: {self.where.host!r} is not a host name") from None
+        except (ConnectionResetError, BrokenPipeError):
+            raise Unreachable(f"{self.where}: {CLOSED}") from None
         except HTTPException as error:
             raise Unreachable(f"{self.where}: not an answer in HTTP ({_told(error)}); {EXPECTED}") from None
         except OSError as error:
@@ -188,6 +190,9 @@ class StatusClient:
 
 
 EXPECTED = "expected the --status endpoint of a tinylb"
+CLOSED = (
+    "the connection was closed without an answer; tinylb has no free descriptors, or this is not its --status endpoint"
+)
 
 
 def _content(response: HTTPResponse) -> bytes:

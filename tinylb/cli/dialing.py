@@ -21,14 +21,10 @@ from zope.interface import implementer
 
 from tinylb.failures import explain
 from tinylb.interfaces import IBackend
-from tinylb.reach import Reach
+from tinylb.reach import HOLD, Reach
 
 AT_ONCE = 64
 """How many backends are tried at the same time."""
-
-HOLD = 0.1
-"""Seconds that a connection has to last when no data arrives: a balancer without backends accepts clients, and closes
-them."""
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from tinylb.cli.screen import PAINTS, Paint, Screen
 from tinylb.cli.table import Column, Table, wrapped
 from tinylb.cli.units import clock
 
-PRESENT = ("passed over", "picked")
-"""The decisions that hold at present. All others are past."""
+PRESENT = ("picked", "passed over")
+"""The decisions that hold at present, in the order in which they are shown. All others are past."""
 
 _PAINTS = {**PAINTS, "removed": Paint.BAD, "target removed": Paint.BAD, **dict.fromkeys(PRESENT, Paint.FAINT)}
 _COLUMNS = (
@@ -32,19 +32,22 @@ DECISIONS = Table(
 
 def explain(url: str, *, latest: int | None, timeout: float, asJSON: bool) -> int:
     """
-    Show which backends are passed over and picked at present, and the latest decisions.
+    Show which backends are picked and passed over at present, and the latest decisions.
 
     @param latest: how many of either; by default as many as fit on the screen, or all into a pipe.
     @return: the exit status.
     """
     decisions = StatusClient(Where.parse(url), timeout).decisions()
     screen = Screen.of()
-    if asJSON:
-        screen.write(json.dumps(decisions[:latest], indent=2 if screen.isTerminal else None) + "\n")
-        return FINE
     present = [each for what in PRESENT for each in decisions if each.get("what") == what]
     past = [each for each in decisions if each.get("what") not in PRESENT]
     all = max(len(present), len(past))
+    if asJSON:
+        shown = [*present[:latest], *past[:latest]]
+        # In the order of the answer, which mixes both parts.
+        document = [each for each in decisions if any(each is one for one in shown)]
+        screen.write(json.dumps(document, indent=2 if screen.isTerminal else None) + "\n")
+        return FINE
     lines = _lines(present, past, latest or all, screen)
     if latest is None and screen.isTerminal:
         most = screen.size[1] - 1  # one line is for the prompt

@@ -53,7 +53,7 @@ class LineObserver:
         if self._dropped and self._takes():
             dropped, self._dropped = self._dropped, 0
             told = {"log_time": event["log_time"], "log_level": LogLevel.warn, "log_namespace": "tinylb"}
-            told["log_format"] = f"{counted(dropped, 'log line')} dropped: nobody has read"
+            told["log_format"] = f"{counted(dropped, 'log line')} dropped: nobody has read standard error"
             text = ("\n" if self._isCut else "") + self._spell(told) + "\n" + text
             self._isCut = False
         for start in range(0, len(text), PIECE):

@@ -10,18 +10,33 @@ from typing import NoReturn
 
 from tinylb.cli.failure import CUT, FINE, INTERRUPTED, CommandFailed
 from tinylb.cli.screen import Screen
-from tinylb.usage import count, seconds, wrongUsage
+from tinylb.usage import count, installedVersion, seconds, wrongUsage
 
-STATUSES = """
-exit status:
-  0  all is well; a stop that was asked for
-  1  wrong usage; a file that is not valid; what cannot be reached, or cannot start
-  2  status: no backend is usable, or somewhere no clients are accepted;
-     check --dial: some backends cannot be reached
-"""
+STATUSES = {
+    "tinylb": (
+        "all is well, or tinylb was told to stop",
+        "wrong usage; the file is not valid; tinylb cannot be reached, or cannot start",
+        "status: no backend is usable, or a listener accepts no clients;\n"
+        "       check --dial: some backends cannot be reached",
+    ),
+    "check": (
+        "the file is valid; with --dial: and all its backends can be reached",
+        "wrong usage, or the file is not valid",
+        "with --dial: the file is valid, and some backends cannot be reached",
+    ),
+    "status": (
+        "a backend is usable, and all listeners accept clients",
+        "wrong usage, or tinylb cannot be reached",
+        "no backend is usable, or a listener accepts no clients",
+    ),
+    "explain": ("tinylb has answered", "wrong usage, or tinylb cannot be reached"),
+}
+"""What the exit statuses from 0 on mean, by command."""
 
 LONGEST = 86400.0
 """The longest timeout, in seconds. The system refuses one that is very long."""
+
+_EXPLAIN = "show which backends of a running tinylb are picked and passed over, and its latest decisions"
 
 WHERE = """
 URL is where --status of tinylb run listens: http://HOST:PORT, HOST:PORT, :PORT, or unix:/PATH for a UNIX socket.
@@ -40,12 +55,7 @@ class _Version(argparse.Action):
     """Looks the version up only when it is asked for, as that takes time."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
-        from importlib.metadata import PackageNotFoundError, version
-
-        try:
-            Screen.of().write(f"tinylb {version('tinylb')}\n")
-        except PackageNotFoundError:
-            raise wrongUsage("this tinylb is not installed, so nobody knows its version") from None
+        Screen.of().write(f"tinylb {installedVersion()}\n")
         raise SystemExit(FINE)
 
 
@@ -110,7 +120,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="tinylb",
         description="A load balancer for stream connections over a live set of backends.",
-        epilog=f"'tinylb COMMAND --help' tells more of each.\n{STATUSES}",
+        epilog=f"'tinylb COMMAND --help' tells more of each.\n{_statuses('tinylb')}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
@@ -119,24 +129,34 @@ def _parser() -> argparse.ArgumentParser:
 
     commands.add_parser("run", help="balance, in the foreground; the options are those of twistd tinylb")
 
-    check = _command(commands, "check", "see whether a backends file is valid, and its backends can be reached")
-    check.add_argument("file", metavar="FILE", help="the backends file; - is standard input")
+    check = _command(commands, "check", "say whether a backends file is valid, and whether its backends can be reached")
+    check.add_argument("file", metavar="FILE", help="a backends file; - is standard input")
     check.add_argument("--dial", action="store_true", help="try to connect to each backend")
 
-    status = _command(commands, "status", "show the live state of a running tinylb", WHERE)
+    status = _command(commands, "status", "show the state of a running tinylb", WHERE)
     _whose(status)
-    status.add_argument("--watch", action="store_true", help="go on showing it, once a second, until interrupted")
+    status.add_argument("--watch", action="store_true", help="show it again every second, until interrupted")
 
-    explain = _command(commands, "explain", "show its latest decisions, the newest first", WHERE)
+    explain = _command(commands, "explain", _EXPLAIN, WHERE)
     _whose(explain)
     explain.add_argument(
-        "-n", "--latest", metavar="N", help="only so many; by default those that fit on the screen, or all into a pipe"
+        "-n",
+        "--latest",
+        metavar="N",
+        help="at most N entries in each of the two parts; by default as many as fit the screen",
     )
     return parser
 
 
 def _help(command: str) -> str:
-    return f"'{command} --help' lists what there is"
+    return f"see '{command} --help'"
+
+
+def _statuses(command: str) -> str:
+    meanings = {str(number): meaning for number, meaning in enumerate(STATUSES[command])}
+    meanings[str(INTERRUPTED)] = "interrupted by Ctrl-C"
+    meanings[str(CUT)] = "the program that read the output has gone"
+    return "\nexit status:\n" + "".join(f"  {number:<5}{meaning}\n" for number, meaning in meanings.items())
 
 
 def _command(commands: argparse._SubParsersAction[_Parser], name: str, what: str, more: str = "") -> _Parser:
@@ -144,7 +164,7 @@ def _command(commands: argparse._SubParsersAction[_Parser], name: str, what: str
         name,
         help=what,
         description=f"{what[0].upper()}{what[1:]}.\n{more}",
-        epilog=STATUSES,
+        epilog=_statuses(name),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )

@@ -15,7 +15,7 @@ from tinylb.cli.logs import PRIORITIES, beginLogging, isJournal
 from tinylb.cli.screen import Screen
 from tinylb.program import CannotStart
 from tinylb.tap import Options, makeService
-from tinylb.usage import wrongUsage
+from tinylb.usage import installedVersion, wrongUsage
 
 
 class RunOptions(Options):
@@ -28,7 +28,7 @@ class RunOptions(Options):
         "tinylb run --listen tcp:6443:interface=127.0.0.1 --backends-file backends.json. "
         "Exit status: 0 after SIGTERM or SIGINT, 1 for wrong usage and when it cannot start."
     )
-    optFlags = [["json", None, "Log JSON objects, one a line. The log is on standard error."]]
+    optFlags = [["json", None, "Log JSON objects, one per line, on standard error."]]
 
     def opt_help(self) -> NoReturn:
         """Display this help and exit."""
@@ -36,6 +36,11 @@ class RunOptions(Options):
         raise SystemExit(FINE)
 
     opt_h = opt_help
+
+    def opt_version(self) -> NoReturn:
+        """Print the version and exit."""
+        Screen.of().write(f"tinylb {installedVersion()}\n")
+        raise SystemExit(FINE)
 
 
 def run(arguments: Sequence[str]) -> int:

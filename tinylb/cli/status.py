@@ -106,6 +106,8 @@ def headlines(state: Mapping[str, Any], screen: Screen, unservedRate: float | No
         f"{exact(state.get('connections'))} open",
         f"{exact(state.get('dialing'))} dialing",
     ]
+    if isReady and state["backends"] and not ready:
+        told.insert(1, "all are tried")  # clients may be served, or all of them refused
     unserved = _unserved(unservedOf(state), unservedRate)
     doubts = shared((each.get("id"), each.get("target")) for each in state["backends"])
     error = provider.get("error")

@@ -25,6 +25,7 @@ class Column:
     @ivar least: its least width in characters, so that columns do not jump when the table is drawn again.
     @ivar dull: people are not shown the column if all rows have this text.
     @ivar paint: gives the colour of a text.
+    @ivar program: formats the value for programs.
     """
 
     title: str
@@ -34,6 +35,7 @@ class Column:
     least: int = 0
     dull: str | None = None
     paint: Callable[[str], Paint | None] | None = None
+    program: Callable[[object], str] = exact
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class Table:
 
     def _separated(self, rows: Sequence[Row]) -> list[str]:
         titles = "\t".join(column.title for column in self.columns)
-        return [titles, *("\t".join(exact(row.get(column.key)) for column in self.columns) for row in rows)]
+        return [titles, *("\t".join(column.program(row.get(column.key)) for column in self.columns) for row in rows)]
 
     def _aligned(self, rows: Sequence[Row], screen: Screen) -> list[str]:
         if self.nobody and not rows:

@@ -17,6 +17,7 @@ from tinylb.health.judge import Judge
 from tinylb.health.timeout import FairTimeout
 from tinylb.interfaces import IBackend, IHealthCheck
 from tinylb.reach import Reach
+from tinylb.wording import printable
 
 LONGEST_WHY = 100
 """Characters of evidence; more is cut off."""
@@ -138,7 +139,7 @@ class Checker:
         due = started + rules.interval * (0.8 + 0.4 * rules.random())
         self._next = rules.clock.callLater(max(0.0, due - rules.clock.seconds()), self._again)
         if answer.outcome is not Outcome.UNKNOWN:
-            self._conclude(answer._replace(why=_printable(answer.why)), started)
+            self._conclude(answer._replace(why=printable(answer.why, LONGEST_WHY)), started)
 
     def _again(self) -> None:
         self._reach.close()
@@ -162,8 +163,3 @@ class Checker:
             if verdict is Verdict.DEAD:
                 often = ", again and again" if self.unheard else ", though not often enough yet"
             rules.tell(self, verdict, f"check: {answer.why}{often}")
-
-
-def _printable(why: str) -> str:
-    """What peers say goes into log lines: make it short and printable."""
-    return "".join(each if each.isprintable() else "?" for each in why[:LONGEST_WHY])

@@ -76,7 +76,7 @@ class _Question(Protocol):
             isGood = status < 400 or status in _ALIVE
             self._conclude(Answer(Outcome.YES if isGood else Outcome.NO, f"HTTP {status}"))
         elif len(self._heard) >= _MOST or not _BEGINNING.startswith(self._heard[: len(_BEGINNING)]):
-            self._conclude(Answer(Outcome.NO, "what it says is not HTTP"))
+            self._conclude(Answer(Outcome.NO, "its answer is not HTTP"))
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         if self.answer.called:
@@ -84,7 +84,7 @@ class _Question(Protocol):
         if not reason.check(ConnectionDone):
             self.answer.callback(Answer(Outcome.NO, tlsWording(reason.value) or "connection reset by peer"))
         elif self._heard:
-            self.answer.callback(Answer(Outcome.NO, "what it says is not HTTP"))
+            self.answer.callback(Answer(Outcome.NO, "its answer is not HTTP"))
         else:
             self.answer.callback(Answer(Outcome.NO, "it closes the connection without an answer"))
 

@@ -14,16 +14,24 @@ from tinylb.interfaces import IHealthCheck
 from tinylb.pem import PEM, BadPEM, MissingKey
 from tinylb.usage import count, seconds, wrongUsage
 
+_CA = (
+    "PEM file of the authorities to trust in https checks; by default the system's, or the cluster's with --kubernetes."
+)
 PARAMETERS = [
-    ["check", None, None, "Check every backend: tcp, http:/PATH or https:/PATH, such as https:/readyz. Default: off."],
+    [
+        "check",
+        None,
+        None,
+        "Check every backend: tcp, http:/PATH or https:/PATH, such as https:/readyz; by default off.",
+    ],
     ["check-interval", None, None, "Seconds from one check of a backend to the next; by default 2."],
     ["check-timeout", None, None, "Seconds that a check may take; by default 1."],
-    ["check-ca", None, None, "PEM file of whom to believe in https checks; by default the cluster, or the system."],
+    ["check-ca", None, None, _CA],
     ["check-cert", None, None, "PEM file of the client certificate for https checks."],
-    ["check-key", None, None, "PEM file of its key, unless that stands beside the certificate."],
+    ["check-key", None, None, "PEM file of the key of --check-cert, unless that file has the key in it."],
     ["rise", None, None, "Good checks in a row that make a backend ready again; by default 2."],
     ["fall", None, None, "Bad checks in a row that make a backend not ready, or dead; by default 3."],
-    ["on-down", None, None, "What becomes of a dead backend's open connections: abort, the default, or keep."],
+    ["on-down", None, None, "What happens to open connections of a dead backend: abort (the default) or keep."],
 ]
 _DEFAULTS = {"check-interval": "2", "check-timeout": "1", "rise": "2", "fall": "3", "on-down": "abort"}
 
@@ -50,8 +58,7 @@ def checkOptions(options: MutableMapping[str, Any]) -> list[str]:
     kind = options["check"]
     if kind is not None and not _KIND.fullmatch(kind):
         raise wrongUsage(
-            f"--check {kind}: not a check; expected: tcp, http:/PATH or https:/PATH, as https:/readyz, which every "
-            "backend is asked for"
+            f"--check {kind}: not a check; expected: tcp, http:/PATH or https:/PATH, for example https:/readyz"
         )
     for name in _FILES:
         if options[name] is not None and not (kind or "").startswith("https:"):

@@ -74,8 +74,9 @@ def _load(content: bytes) -> Any:
     except UnicodeDecodeError as error:
         raise InvalidBackends(f"byte {error.start} is not UTF-8; JSON in UTF-8 is expected") from None
     except json.JSONDecodeError as error:
+        what = error.msg.removesuffix(" at").removesuffix(" starting")  # which the place would have followed
         raise InvalidBackends(
-            f"line {error.lineno} column {error.colno}: {error.msg}; JSON such as {EXAMPLE} is expected"
+            f"line {error.lineno} column {error.colno}: {what}; JSON such as {EXAMPLE} is expected"
         ) from None
     except RecursionError:
         raise InvalidBackends(f"nested too deeply; JSON such as {EXAMPLE} is expected") from None

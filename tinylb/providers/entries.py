@@ -34,7 +34,7 @@ def backendOf(reactor: Any, entry: Entry) -> IBackend:
         target = _target(description)
     except Exception as error:  # a third party's endpoint parser may raise anything
         raise InvalidBackends(
-            f"{entry.path}.endpoint: {quote(description)} is no client endpoint ({quote(str(error))}); "
+            f"{entry.path}.endpoint: {quote(description)} is not a client endpoint ({quote(str(error))}); "
             'expected: for example "unix:/run/api.sock"'
         ) from None
     return EndpointBackend(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from datetime import datetime, timezone
 from pathlib import Path
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTCP, IReactorTime
@@ -12,12 +11,13 @@ from zope.interface import implementer
 
 from tinylb.backends import BackendSet
 from tinylb.clock import monotonicClock, release
-from tinylb.files import Missing, Unreadable, contentOf
+from tinylb.files import Missing, Unreadable, contentOf, expecting
 from tinylb.interfaces import IBackend, IDescribed, IProvider, IRefreshable
 from tinylb.providers.backendsfile import Entry, InvalidBackends, parseBackends
 from tinylb.providers.entries import backendOf
 from tinylb.providers.notify import Notifier
 from tinylb.value import Value, Watcher
+from tinylb.wording import timestamp
 
 REREAD = 2.0
 """Seconds between looks at the file when no notification comes."""
@@ -139,7 +139,7 @@ class FileProvider:
             if not isDoubtful:
                 self._fail(self._explain(error), content)
         except Exception:
-            self._log.failure("{path} could not be taken", path=str(self.path))
+            self._log.failure("Reading {path} failed", path=str(self.path))
             self._schedule(REREAD)
         else:
             self._schedule(REREAD)
@@ -166,7 +166,7 @@ class FileProvider:
         if isNew:
             self._backends = self._build(entries)
             self._entries = entries
-            self._changed = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+            self._changed = timestamp()
         self._content = content
         return isNew
 
@@ -193,5 +193,5 @@ class FileProvider:
             self._log.info("{path} is valid again", path=str(self.path))
 
     def _explain(self, error: Unreadable | InvalidBackends) -> str:
-        expected = "; a JSON file of backends is expected" if isinstance(error, Unreadable) else ""
-        return f"{self.path}: {error}{expected}"
+        why = expecting(error, "a JSON file of backends") if isinstance(error, Unreadable) else str(error)
+        return f"{self.path}: {why}"

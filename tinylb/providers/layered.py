@@ -98,7 +98,9 @@ class LayeredProvider:
                 if backends
             ]
             self._isWaiting = True
-            self._log.info("Until {source} answers: {served}", source=self._name, served=", ".join(served))
+            self._log.info(
+                "Until {source} answers, clients go to {served}", source=self._name, served=", ".join(served)
+            )
             self._publish()
 
     def _stop(self) -> None:

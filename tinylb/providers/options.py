@@ -10,8 +10,9 @@ from tinylb.providers.sources import SourceError, fixedBackends, follow, layered
 from tinylb.usage import wrongUsage
 from tinylb.value import Value
 
+_SERVICE = "The service to follow with --kubernetes, NAMESPACE/NAME[:PORTNAME]; by default default/kubernetes:https."
 PARAMETERS = [
-    ["kubernetes-service", None, None, "NAMESPACE/NAME[:PORTNAME], by default default/kubernetes:https."],
+    ["kubernetes-service", None, None, _SERVICE],
     ["state-file", None, None, "Remember the last known backends in this file, for the next start."],
 ]
 FOLLOWED = {"backends-file": "file", "dns": "dns", "srv": "srv", "kubernetes": "kubernetes"}
@@ -25,8 +26,8 @@ def give(options: MutableMapping[str, Any], name: str, value: str) -> None:
         raise wrongUsage(f"--{name} {value}: one is followed already; put all backends into one file")
     if former is not None:
         raise wrongUsage(
-            f"--{name} {value}: --{former} {options[former]} is followed already; one source can be, and --backend "
-            "gives fixed backends beside it"
+            f"--{name} {value}: --{former} {options[former]} is followed already; give one source, and "
+            "--backend for fixed backends beside it"
         )
     options[name] = value
 

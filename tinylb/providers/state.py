@@ -24,6 +24,7 @@ from tinylb.daemons import inDaemon
 from tinylb.files import Missing, Unreadable, contentOf, stampOf
 from tinylb.providers.backendsfile import InvalidBackends, parseDocument
 from tinylb.providers.entries import backendOf, written
+from tinylb.wording import wordingOf
 
 RETRY = 10.0
 """Seconds from a failure to write to the next try."""
@@ -113,7 +114,7 @@ class StateFile:
                     entries[member.id] = entry
         if omitted - self._omitted:
             self._log.warn(
-                "State file {path}: {who} cannot be remembered; it has addresses, and endpoints made of a description",
+                "State file {path}: {who} cannot be remembered; only addresses can, and endpoints with a description",
                 path=str(self.path),
                 who=", ".join(map(quote, sorted(omitted))),
             )
@@ -161,7 +162,7 @@ class StateFile:
         self._isWriting = False
         self._there = None
         error = failure.value
-        why = error.strerror.lower() if isinstance(error, OSError) and error.strerror else failure.getErrorMessage()
+        why = wordingOf(error) if isinstance(error, OSError) else failure.getErrorMessage()
         if why != self._error:
             self._error = why
             self._log.error(

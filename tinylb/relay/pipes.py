@@ -101,7 +101,7 @@ class Pipes:
         """Lease no more pipes: the system does not splice."""
         if not self._isAbandoned:
             self._isAbandoned = True
-            self._log.info("The system does not splice ({why}): everything is copied", why=error.strerror)
+            self._log.info("splice(2) does not work here ({why}): all data is copied", why=error.strerror)
 
     def stalls(self, holder: Holder) -> None:
         """The bytes in a holder's pipe are not taken: L{lease} may ask for the pipe."""

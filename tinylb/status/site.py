@@ -86,9 +86,9 @@ class Site:
             return say(400, "one Host header is expected")
         named = hosts if host is None else [host]
         if named and self._isPrivate() and not isOurs(named[0]):
-            return say(421, "on a loopback listener the host is to be an IP address, or localhost")
+            return say(421, "ask by an IP address or localhost: on loopback, no other Host is answered")
         if request.method not in _METHODS:
-            return say(405, "there is only GET, and HEAD", ("Allow", "GET, HEAD"))
+            return say(405, "only GET and HEAD are answered", ("Allow", "GET, HEAD"))
         if hasBody:
             return say(413, "no request has a body here")
         return None

@@ -126,7 +126,7 @@ def _address(address: IPv4Address | IPv6Address) -> str:
         or address == IPv4Address("255.255.255.255")
         or (isinstance(address, IPv6Address) and address.is_link_local)  # it leads nowhere without an interface
     ):
-        raise Unusable(f"{address} is no server's address")
+        raise Unusable(f"{address} is not a server's address")
     return str(address)
 
 
@@ -139,7 +139,7 @@ def _service(payload: Any) -> Service:
     except InvalidAddress as error:
         raise Unusable(f"a server at {quote(host)}: {error}") from None
     if address.isLiteral:
-        raise Unusable(f"a server at {quote(host)}, which is no name")
+        raise Unusable(f"a server at {quote(host)}, which is not a name")
     return Service(payload.priority, max(1, payload.weight), address.host, payload.port)
 
 

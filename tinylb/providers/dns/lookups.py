@@ -33,7 +33,7 @@ LONGEST = 30.0
 _WORDS: dict[type[Exception], str] = {
     DNSFormatError: "the resolver does not understand the question (FORMERR)",
     DNSServerError: "the resolver has failed (SERVFAIL)",
-    DNSNotImplementedError: "the resolver knows no such questions (NOTIMP)",
+    DNSNotImplementedError: "the resolver does not know such questions (NOTIMP)",
     DNSQueryRefusedError: "the resolver refuses to answer (REFUSED)",
 }
 

@@ -21,7 +21,7 @@ from tinylb.wording import wordingOf
 _WORDS = {
     EFORMAT: "does not understand the question (FORMERR)",
     ESERVER: "has failed (SERVFAIL)",
-    ENOTIMP: "knows no such questions (NOTIMP)",
+    ENOTIMP: "does not know such questions (NOTIMP)",
     EREFUSED: "refuses to answer (REFUSED)",
 }
 
@@ -53,7 +53,7 @@ class Server:
         if answer.rCode not in (OK, ENAME):
             raise NoAnswer(_WORDS.get(answer.rCode, f"has failed (code {answer.rCode})"))
         if answer.rCode == OK and _isReferral(answer):
-            raise NoAnswer("does not know, and asks nobody else")
+            raise NoAnswer("does not know the answer, and asks no other server")
         return answer
 
     def _within(self, seconds: float, answering: Deferred[Message]) -> Deferred[Message]:
@@ -87,7 +87,7 @@ class Server:
             return await connection.answered
         except ConnectError as error:
             why = "connection refused" if isinstance(error, ConnectionRefusedError) else str(error).lower()
-            raise NoAnswer(f"has more to say, and takes no connection ({why})") from None
+            raise NoAnswer(f"has a longer answer, and accepts no connection for it ({why})") from None
         finally:
             if connection.transport is not None:
                 connection.transport.loseConnection()
@@ -119,7 +119,7 @@ class _Connection(Int16StringReceiver):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """See L{Int16StringReceiver}."""
         if not self.answered.called:
-            self.answered.errback(NoAnswer("has more to say, and ends the connection"))
+            self.answered.errback(NoAnswer("has a longer answer, and closes the connection for it"))
 
 
 class _Connections(Factory):

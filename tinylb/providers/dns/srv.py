@@ -71,7 +71,7 @@ def _serviceName(name: str) -> str:
     try:
         address = HostPort.of(name, 1)
     except InvalidAddress:
-        raise InvalidAddress(f"{quote(name)} is no name; write for example _https._tcp.example.com") from None
+        raise InvalidAddress(f"{quote(name)} is not a name; write for example _https._tcp.example.com") from None
     if address.isLiteral:
         raise InvalidAddress(f"{quote(name)} is an address, and no name such as _https._tcp.example.com")
     return address.host

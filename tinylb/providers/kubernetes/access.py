@@ -91,7 +91,8 @@ def inClusterAccess(
     host, port = environ.get("KUBERNETES_SERVICE_HOST", ""), environ.get("KUBERNETES_SERVICE_PORT", "")
     if not host or not port:
         raise WrongAccess(
-            "in-cluster: KUBERNETES_SERVICE_HOST or KUBERNETES_SERVICE_PORT is not set; a pod is expected"
+            "in-cluster: KUBERNETES_SERVICE_HOST or KUBERNETES_SERVICE_PORT is not set, so this is no pod; give a "
+            "kubeconfig file"
         )
     try:
         address = HostPort.parse(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
@@ -154,11 +155,14 @@ class _Access:
 
     def session(self) -> Deferred[Session]:
         """See L{Access.session}."""
+        hasFormer = self._way is not None
         try:
             self._follow()
         except _TROUBLE as error:
             self._failed(str(error))
         else:
+            if hasFormer and self._error is not None:
+                self._log.info("{where} is in use again", where=self._name)
             self._error = None
         if self._way is None:
             return fail(AccessError(str(self._error)))

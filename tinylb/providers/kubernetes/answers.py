@@ -27,7 +27,7 @@ def readList(answer: Any) -> tuple[list[Any], str, str]:
     metadata = answer.get("metadata") if isinstance(answer, dict) else None
     items = answer.get("items") or [] if isinstance(answer, dict) else None
     if not isinstance(metadata, dict) or not isinstance(items, list):
-        raise ApiError(f"what it lists is no list: {quote(answer)}")
+        raise ApiError(f"its list is not one: {quote(answer)}")
     return items, str(metadata.get("resourceVersion") or ""), str(metadata.get("continue") or "")
 
 
@@ -36,13 +36,13 @@ def readEvent(line: bytes) -> dict[str, Any]:
     try:
         event = json.loads(line)
     except (ValueError, RecursionError):
-        raise ApiError(f"an event is not JSON: {quote(line)}") from None
+        raise ApiError(f"it sends an event that is not JSON: {quote(line.decode(errors='replace'))}") from None
     if (
         not isinstance(event, dict)
         or not isinstance(event.get("type"), str)
         or not isinstance(event.get("object"), dict)
     ):
-        raise ApiError(f"an event is none: {quote(event)}")
+        raise ApiError(f"it sends what is not an event: {quote(event)}")
     return event
 
 

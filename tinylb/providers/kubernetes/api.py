@@ -63,7 +63,7 @@ class Api:
         try:
             return json.loads(body)
         except (ValueError, RecursionError):
-            raise ApiError(f"what it says is not JSON: {quote(body[:60])}") from None
+            raise ApiError(f"its answer is not JSON: {quote(body[:60].decode(errors='replace'))}") from None
 
     async def stream(
         self,

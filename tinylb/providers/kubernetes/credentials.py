@@ -9,7 +9,7 @@ from typing import Protocol
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 
-from tinylb.files import Unreadable, contentOf
+from tinylb.files import Unreadable, contentOf, expecting
 from tinylb.pem import PEM
 from tinylb.providers.kubernetes.config import User, checkToken
 
@@ -105,6 +105,8 @@ class GivenCredentials:
                 self._error = str(error)
                 self._log.error("{error}; the token that was read before stays in use", error=self._error)
         else:
+            if self._error is not None:
+                self._log.info("{where} is in use again", where=self._user.tokenWhere)
             self._error = None
 
     def _readToken(self) -> str:
@@ -113,7 +115,7 @@ class GivenCredentials:
             token = contentOf(self._user.tokenFile).decode("ascii").strip()
             checkToken(token)
         except Unreadable as error:
-            raise CredentialError(f"{where}: {error}; a file with a token is expected") from error
+            raise CredentialError(f"{where}: {expecting(error, 'a file with a token')}") from error
         except ValueError:
             raise CredentialError(f"{where}: has no token, or more than that; one on one line is expected") from None
         return token

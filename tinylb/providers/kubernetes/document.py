@@ -90,7 +90,7 @@ class Part:
         try:
             return json.dumps(self._value.get(key))
         except (TypeError, ValueError):
-            raise InvalidDocument(f"{self.at(key)}: has something that JSON has not") from None
+            raise InvalidDocument(f"{self.at(key)}: has a value that JSON cannot express") from None
 
     def _given(self, key: str, otherwise: object) -> object:
         value = self._value.get(key)

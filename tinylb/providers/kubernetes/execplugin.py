@@ -45,7 +45,7 @@ def findProgram(command: str, environ: Mapping[str, str]) -> str:
     """
     found = shutil.which(command, path=environ.get("PATH"))
     if found is None:
-        raise NoSuchProgram("there is no such program, or it must not be run")
+        raise NoSuchProgram("there is no such program, or it may not be run")
     return found
 
 

@@ -11,7 +11,7 @@ from urllib.parse import quote as percentEncoded
 from urllib.parse import urlsplit
 
 from tinylb.addresses import quote
-from tinylb.files import Unreadable, contentOf
+from tinylb.files import Unreadable, contentOf, expecting
 from tinylb.pem import PEM
 from tinylb.providers.kubernetes.config import Cluster, Config, InvalidConfig, Plugin, User, checkToken
 from tinylb.providers.kubernetes.document import InvalidDocument, Part
@@ -47,7 +47,7 @@ class KubeconfigFile:
             if self._read is None or self._read[0] != content:
                 self._read = content, parseKubeconfig(content, self._path)
         except Unreadable as error:
-            raise InvalidConfig(f"{self._path}: {error}; a kubeconfig is expected") from error
+            raise InvalidConfig(f"{self._path}: {expecting(error, 'a kubeconfig')}") from error
         except InvalidDocument as error:
             raise InvalidConfig(f"{self._path}: {error}") from None
         return self._read[1]
@@ -189,7 +189,9 @@ def _plugin(part: Part, path: str) -> Plugin:
         raise InvalidDocument(f"{part.at('interactiveMode')}: is Always, and there is no terminal; expected: Never")
     env = tuple((each.line("name"), each.text("value")) for each in part.parts("env"))
     if any(not name or "=" in name or "\0" in name + value for name, value in env):
-        raise InvalidDocument(f"{part.at('env')}: has a variable that cannot be; a name and a value are expected")
+        raise InvalidDocument(
+            f"{part.at('env')}: has a variable that no process can have; a name and a value are expected"
+        )
     args = part.lines("args")
     if "\0" in "".join(args):
         raise InvalidDocument(f"{part.at('args')}: has a NUL, which no argument can have")

@@ -109,7 +109,7 @@ class PluginCredentials:
 
     def _explain(self, failure: Failure) -> Failure:
         if failure.check(CancelledError):
-            return Failure(CredentialError(f"{self._plugin.where}: nobody asks any more"))
+            return Failure(CredentialError(f"{self._plugin.where}: it is not asked any more"))
         failure.trap(PluginError, InvalidDocument)
         return Failure(self._error(failure.value))
 
@@ -151,7 +151,7 @@ def _credentialIn(output: bytes, plugin: Plugin) -> tuple[Credential, float | No
     try:
         document = Part("", json.loads(output))
     except (ValueError, RecursionError):
-        raise InvalidDocument("what it says is not a JSON object; an ExecCredential is expected") from None
+        raise InvalidDocument("its output is not a JSON object; an ExecCredential is expected") from None
     kind, version = document.text("kind"), document.text("apiVersion")
     if kind != "ExecCredential" or version != plugin.apiVersion:
         expected = f"expected: an ExecCredential of {plugin.apiVersion}, as it is configured"

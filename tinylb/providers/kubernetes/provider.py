@@ -191,7 +191,7 @@ class KubernetesProvider:
 
     def _believe(self) -> None:
         if self._inForce:
-            self._lack = f"{self._lack}, and nobody who was known answers"
+            self._lack = f"{self._lack}, and none of the known backends answers"
         self._consequence = "it gets no new connections"
         self._publish(BackendSet())
         self._tell()

@@ -182,7 +182,7 @@ class Reflector:
         if isinstance(error, (ApiError, AccessError, UnexpectedSlice)):
             self._wish = getattr(error, "retryAfter", 0.0)
         else:
-            self._log.failure("A collection could not be kept up with", failure=Failure(error))
+            self._log.failure("Following Kubernetes failed; it begins anew", failure=Failure(error))
         self._collection.failed(error)
 
     async def _list(self, run: object) -> None:
@@ -240,12 +240,12 @@ class Reflector:
         try:
             await watching
             if not lasting or lasting[0].active():
-                raise StreamBroken("the server ends a watch at once")
+                raise StreamBroken("the server ends each watch at once")
         except Exception as error:
             if self._run is run and not self._version:
                 return  # we have ended it ourselves, whatever error Agent makes of that
             if isSilent:
-                raise StreamBroken("nothing is heard any more") from None
+                raise StreamBroken("the server sends nothing any more") from None
             raise (goneOr(error) if isinstance(error, ApiError) else error) from None
         finally:
             self._watching = None

@@ -66,8 +66,8 @@ class Retreat:
         self._going = None
         if isOldThere:
             self._log.warn(
-                "The source cannot be asked under its latest set, of which nobody answers; "
-                "the set before is in force again"
+                "No backend of the latest set answers, and the source cannot be asked any more; "
+                "the set before it is in force again"
             )
             self._givenUp = inForce
             self._publish(self._proven)

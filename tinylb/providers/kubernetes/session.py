@@ -109,7 +109,7 @@ def _tls(cluster: Cluster, cert: PEM | None, key: PEM | None) -> ClientTLS:
         tls(cluster.host)
     except UnicodeError:
         name = cluster.serverName or cluster.host
-        raise InvalidConfig(f"{cluster.server}: {quote(name)} is no name that a host can have") from None
+        raise InvalidConfig(f"{cluster.server}: {quote(name)} is not a name that a host can have") from None
     return tls
 
 

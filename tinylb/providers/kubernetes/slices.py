@@ -150,7 +150,7 @@ def _isUsable(conditions: Mapping[str, Any]) -> bool:
 
 def _nameOf(each: Any) -> str:
     if not isinstance(each, Mapping):
-        raise UnexpectedSlice(f"{quote(each)} is no EndpointSlice")
+        raise UnexpectedSlice(f"{quote(each)} is not an EndpointSlice")
     name = _object(each, "metadata").get("name")
     if not isinstance(name, str) or not name:
         raise UnexpectedSlice("an EndpointSlice has no name")
