@@ -90,7 +90,8 @@ class LoadBalancer(Entrance):
         random: Callable[[], float] = systemRandom.random,
         clock: IReactorTime | None = None,
     ) -> None:
-        checkAtLeast(1, maxConnections=maxConnections)
+        if maxConnections is not None:
+            checkAtLeast(1, maxConnections=maxConnections)
         self.clock = clock = clock or monotonicClock(reactor)
         self._pool = Pool(clock, RoundRobin() if policy is None else policy, random, onDown)
         self._registry = self._pool.registry

@@ -46,7 +46,7 @@ class Daemons:
             self._running += 1
         try:
             Thread(target=self._work, args=(job,), daemon=True).start()
-        except RuntimeError:  # the system is out of threads
+        except (RuntimeError, MemoryError):  # the system is out of threads
             with self._lock:
                 self._running -= 1
             onResult(False, Failure())

@@ -252,20 +252,18 @@ class PairClosed:
         listener: str | None = None,
     ) -> None:
         # There is one for each connection. The __init__ of a frozen dataclass, which sets each field with
-        # object.__setattr__, takes 2 µs; this one takes half of that.
-        fields = {
-            "client": client,
-            "backend": backend,
-            "target": target,
-            "attempts": attempts,
-            "dialSeconds": dialSeconds,
-            "bytesIn": bytesIn,
-            "bytesOut": bytesOut,
-            "duration": duration,
-            "reason": reason,
-            "listener": listener,
-        }
-        object.__setattr__(self, "__dict__", fields)
+        # object.__setattr__, takes three times as long.
+        fields = self.__dict__
+        fields["client"] = client
+        fields["backend"] = backend
+        fields["target"] = target
+        fields["attempts"] = attempts
+        fields["dialSeconds"] = dialSeconds
+        fields["bytesIn"] = bytesIn
+        fields["bytesOut"] = bytesOut
+        fields["duration"] = duration
+        fields["reason"] = reason
+        fields["listener"] = listener
 
 
 Event = Union[

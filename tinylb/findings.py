@@ -19,6 +19,7 @@ class Finding:
     @ivar isDue: for a resting target: its rest is over, and it has its turns again, for one client at a time.
     @ivar isSparing: for a dead target: its open connections stay for now, as no other target is known to serve.
     @ivar since: since when the verdict has been this one; ISO 8601, UTC.
+    @ivar ranked: since when the rank has been this one, likewise; L{None} if it has never been another.
     """
 
     verdict: Verdict = Verdict.READY
@@ -26,6 +27,7 @@ class Finding:
     isDue: bool = False
     isSparing: bool = False
     since: str | None = field(default=None, compare=False)
+    ranked: str | None = field(default=None, compare=False)
 
     @property
     def rank(self) -> int:
@@ -63,8 +65,10 @@ class Findings:
         said[by] = finding
         # Of several findings that are equally bad, the latest counts.
         worst = max(reversed(said.values()), key=lambda each: (_PREFERENCE[each.verdict], not each.isDue))
+        now = timestamp()
         since = former.since if former.verdict is worst.verdict else None
-        self._counts[target] = replace(worst, since=since or timestamp())
+        ranked = former.ranked if former.rank == worst.rank else now
+        self._counts[target] = replace(worst, since=since or now, ranked=ranked)
         return worst != former
 
     def forget(self, targets: Iterable[str]) -> None:

@@ -65,7 +65,10 @@ class Follower:
             retry.cancel()
         watcher, self._watcher = self._watcher, None
         if watcher is not None:
-            watcher.close()
+            try:
+                watcher.close()
+            except Exception:
+                self._log.failure("The provider's watcher could not be closed")
 
     def refresh(self) -> None:
         """Make the provider look again, if it can; one that has failed is asked again now."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from enum import Enum
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.interfaces import IAddress
 from twisted.python.failure import Failure
 
@@ -67,7 +67,8 @@ class ListeningService(Service, ABC):
         self._state = State.STOPPED
         if self._stop is None:
             stop = self._stop = Outcome()
-            DeferredList([self._listeners.close(), self._end()]).addCallback(lambda _: stop.succeed())
+            # An error in C{_end} is logged, as nobody else takes it; the stop comes to its end.
+            DeferredList([self._listeners.close(), maybeDeferred(self._end)]).addCallback(lambda _: stop.succeed())
         return self._stop.when()
 
     @abstractmethod

@@ -110,7 +110,8 @@ class Observers(MutableSequence[IObserver]):
 
     def _changed(self) -> None:
         self._hearers.clear()
-        self._failures.clear()
+        there = {id(each) for each in (*self._observers, *self._organs)}
+        self._failures = {key: count for key, count in self._failures.items() if key in there}
 
     def _findHearers(self, kind: object) -> tuple[IObserver, ...]:
         hearers = self._hearers.get(kind)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, NamedTuple, cast
 
 from tinylb.backends import BackendSet, Member
@@ -86,14 +86,15 @@ class Selection:
         """
         if target not in self._ids:
             return False
-        former = self.finding(target).verdict
+        former = self.finding(target)
         if not self._findings.set(target, by, finding):
             return False
-        verdict = self.finding(target).verdict
-        if verdict is not former:
-            self._changedAt = timestamp()
+        counts = self.finding(target)
+        if counts.rank != former.rank:
+            self._changedAt = counts.ranked or ""
+        if counts.verdict is not former.verdict:
             count = sum(not self.backends[id].draining for id in self._ids[target])
-            self.ready += count * ((verdict is Verdict.READY) - (former is Verdict.READY))
+            self.ready += count * ((counts.verdict is Verdict.READY) - (former.verdict is Verdict.READY))
         self._groups = None
         return True
 
@@ -161,21 +162,30 @@ class Selection:
         ranking = Ranking(((member, self.findingOf(member)) for member in members), self._candidate)
         self._groups = ranking.groups
         first = ranking.groups[0] if ranking.groups else []
-        why = f"{self.finding(first[0].target).verdict.value}, tier {first[0].tier}" if first else ""
-        behind = self._behind(ranking.behind, first)
-        self._standings.ranked([(each.id, each.target) for each in first], why, behind, self._changedAt)
+        preferred = [(each.id, each.target) for each in first]
+        self._standings.ranked(preferred, self._whyFirst(first), self._behind(ranking.behind, first), self._changedAt)
         return ranking.groups
 
     def _candidate(self, member: Member, isLastResort: bool, behind: Reasons) -> Candidate:
         record = self._registry.record(member.target)
         return Candidate(member, self.backends[member.id], record, isLastResort, behind)
 
+    def _whyFirst(self, first: Sequence[Candidate]) -> str:
+        if not first:
+            return ""
+        # Those whose rest is over are among the ready ones.
+        isReady = any(self.finding(each.target).verdict is Verdict.READY for each in first)
+        verdict = Verdict.READY if isReady else self.finding(first[0].target).verdict
+        return f"{verdict.value}, tier {first[0].tier}"
+
     def _behind(self, behind: Reasons, first: Collection[Candidate]) -> Iterator[tuple[str, str, str, str]]:
+        if not behind:
+            return
         # A backend is passed over once it is worse than others, or others have become better.
-        since = max(self._replacedAt, min((self.finding(each.target).since or "" for each in first), default=""))
+        since = max(self._replacedAt, min((self.finding(each.target).ranked or "" for each in first), default=""))
         for id, why in behind:
             target = self.backends[id].target
-            yield id, target, why, max(since, self.finding(target).since or "")
+            yield id, target, why, max(since, self.finding(target).ranked or "")
 
 
 def _compare(old: BackendSet, new: BackendSet, first: bool) -> Change:

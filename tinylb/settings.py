@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 
-def checkAtLeast(least: float, **settings: float | None) -> None:
+def checkAtLeast(least: float, **settings: float) -> None:
     """
-    @param settings: by name; L{None} is not looked at.
-    @raise ValueError: when one of them is less than C{least}, or no number that can be compared.
+    @param settings: by name.
+    @raise ValueError: when one of them is less than C{least}, or no number.
     """
     for name, value in settings.items():
-        if value is not None and not value >= least:
-            raise ValueError(f"{name} is {value!r}; expected: {least} or more")
+        if not (isinstance(value, (int, float)) and value >= least):
+            raise ValueError(f"{name} is {value!r}; expected: a number, {least} or more")

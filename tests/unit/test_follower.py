@@ -112,6 +112,18 @@ class TakeTests(FollowerCase):
         self.assertEqual(self.taken, ["a", "a", "b"])
 
 
+class Unclosable:
+    """A watcher that never has anything, and raises when it is closed."""
+
+    def get(self) -> Deferred[BackendSet]:
+        """See L{IWatcher}."""
+        return Deferred()
+
+    def close(self) -> None:
+        """See L{IWatcher}."""
+        raise ZeroDivisionError
+
+
 class FailureTests(FollowerCase):
     """Providers that fail."""
 
@@ -219,6 +231,13 @@ class FailureTests(FollowerCase):
         self.assertEqual(self.clock.getDelayedCalls(), [])
         self.assertEqual(len(self.lines), 1)
         self.assertIn("WatcherClosed", self.lines[0])
+
+    def test_cannotBeClosed(self) -> None:
+        """A watcher that raises when it is closed hinders no stop; that is logged."""
+        self.patch(self.provider, "watch", Unclosable)
+        self.follower.start()
+        self.follower.stop()
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
     def test_notASet(self) -> None:
         """What is no set is an error of the provider's, and the next set is taken."""

@@ -73,6 +73,8 @@ class ObserversTests(SynchronousTestCase):
         self.observers.append(Reacting(lambda _: 1 / 0))
         for _ in range(1000):
             self.tell("a")
+            self.observers.append(Recorder())  # another one comes and goes
+            self.observers.pop()
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 10)
 
     def test_heldBack(self) -> None:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from tests.unit.explaincase import NOON, ExplainCase
 from tests.unit.rigs import told
 from tinylb import BackendPicked, BackendSet, Verdict
+from tinylb.findings import Finding
 from tinylb.standings import MOST_PASSED_OVER, MOST_PREFERRED
 from tinylb.testing import Behaviour, MemoryBackend, MemoryBalancer
 
@@ -102,6 +103,18 @@ class PickedTests(ExplainCase):
             kit.balancer.setVerdict("a", Verdict.DEAD, f"another reason: {number}")
         (picked,) = (each for each in kit.balancer.explain() if each["what"] == "picked")
         self.assertLessEqual(datetime.fromisoformat(str(picked["time"])), NOON + timedelta(seconds=changed))
+
+    def test_restIsOver(self) -> None:
+        """One whose rest is over is picked again, since then, though its verdict is the same; so are the others."""
+        kit = self.balancer("a", "b")
+        kit.balancer.judge("a", Finding(Verdict.RESTING, "refused"), by="dials")
+        kit.connect()
+        before = self.seconds
+        kit.balancer.judge("a", Finding(Verdict.RESTING, "refused", isDue=True), by="dials")
+        told = [each for each in kit.balancer.explain() if each["what"] == "picked"]
+        self.assertEqual({each["why"] for each in told}, {"ready, tier 0, one of 2; 0 of 0 picks since"})
+        for each in told:
+            self.assertGreater(datetime.fromisoformat(str(each["time"])), NOON + timedelta(seconds=before))
 
     def test_nobody(self) -> None:
         """In an empty set nobody is."""

@@ -23,13 +23,15 @@ class SettingsTests(SynchronousTestCase):
         for name in ("dialTimeout", "attemptDelay", "halfCloseTimeout", "idleTimeout", "keepalive"):
             options: dict[str, Any] = {name: -1}
             error = self.assertRaises(ValueError, LoadBalancer, self.clock, **options)
-            self.assertEqual(str(error), f"{name} is -1; expected: 0 or more")
+            self.assertEqual(str(error), f"{name} is -1; expected: a number, 0 or more")
         error = self.assertRaises(ValueError, LoadBalancer, self.clock, maxConnections=0)
-        self.assertEqual(str(error), "maxConnections is 0; expected: 1 or more")
+        self.assertEqual(str(error), "maxConnections is 0; expected: a number, 1 or more")
 
     def test_notANumber(self) -> None:
-        """What is no number to compare with is refused, too."""
-        self.assertRaises(ValueError, LoadBalancer, self.clock, dialTimeout=float("nan"))
+        """What is no number is refused, too."""
+        for value in (float("nan"), None, "5"):
+            options: dict[str, Any] = {"dialTimeout": value}
+            self.assertRaises(ValueError, LoadBalancer, self.clock, **options)
 
     def test_others(self) -> None:
         """So do a service, an endpoint, and health checks."""
