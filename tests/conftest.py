@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import tempfile
 import unittest
 from collections.abc import Iterator
 from typing import cast
@@ -17,6 +18,9 @@ from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogBeginne
 from zope.interface import implementer
 
 reactor = cast(PosixReactorBase, installedReactor)
+
+if len(tempfile.gettempdir()) > 28:  # tests have UNIX sockets in their folders, whose names have 107 bytes at most
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", "/tmp")
 
 TURNS = 200
 """How many turns of the reactor, 10 ms apart, things may take to close after a test."""

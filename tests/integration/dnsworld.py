@@ -12,6 +12,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from tests.integration.servers import Server
 from tests.integration.sockets import PATIENCE, eventually, familyOf, reactor
+from tests.ipv6 import needIPv6
 from tests.nameserver import NameServer
 from tinylb import BackendSet, Watcher
 from tinylb.clock import monotonicClock
@@ -89,6 +90,8 @@ class World:
 
     def server(self, host: str = "127.0.0.1") -> NameServer:
         """A name server, at the port that all of them have."""
+        if ":" in host:
+            needIPv6()
         server = NameServer(host, self.port)
         self._servers.append(server)
         return server

@@ -17,7 +17,8 @@ from twisted.internet.threads import deferToThread
 from tests.integration.bench import Bench, backend
 from tests.integration.crowd import MANY, roomForMany
 from tests.integration.servers import NamedServer, Server
-from tests.integration.sockets import Address, Peer, connect, reactor
+from tests.integration.sockets import Address, Peer, connect, familyOf, reactor
+from tests.ipv6 import needIPv6
 from tinylb import PairClosed, PairOpened
 
 
@@ -41,6 +42,8 @@ async def test_port(bench: Bench, engine: str) -> None:
 @pytest_twisted.ensureDeferred
 async def test_addresses(bench: Bench, tmp_path: Path, kind: str) -> None:
     """Events name clients as Twisted does."""
+    if kind == "tcp6":
+        needIPv6()
     server = bench.add(Server())
     descriptions = {"tcp": "tcp:0:interface=127.0.0.1", "tcp6": "tcp:0:interface=\\:\\:1"}
     listen = serverFromString(reactor, descriptions.get(kind, f"unix:{tmp_path}/listen"))
@@ -128,7 +131,7 @@ async def test_adopted(bench: Bench, tmp_path: Path, family: socket.AddressFamil
     name: Address = str(tmp_path / "listen")
     if family != socket.AF_UNIX:
         name = ("127.0.0.1" if family == socket.AF_INET else "::1", 0)
-    with socket.socket(family) as bound:
+    with socket.socket(familyOf(name)) as bound:
         bound.bind(name)
         bound.listen()
         bound.setblocking(False)

@@ -16,7 +16,7 @@ from tests.integration.sockets import Ending, eventually, reactor
 from tinylb import CloseReason
 from tinylb.clock import MonotonicClock, monotonicClock
 
-LATEST = 1.0
+LATEST = 5.0
 """Seconds that a timer may be late on a busy machine."""
 
 
@@ -37,10 +37,10 @@ async def test_order(clock: IReactorTime) -> None:
     def note(delay: float) -> None:
         came.append((delay, time.monotonic() - started))
 
-    for delay in (0.06, 0.02, 0.0, 0.04):
+    for delay in (0.9, 0.3, 0.0, 0.6):
         clock.callLater(delay, note, delay)
     await eventually(lambda: len(came) == 4, "all calls have come")
-    assert [delay for delay, _ in came] == [0.0, 0.02, 0.04, 0.06]
+    assert [delay for delay, _ in came] == [0.0, 0.3, 0.6, 0.9]
     for delay, after in came:
         assert delay <= after < delay + LATEST
 
@@ -49,15 +49,15 @@ async def test_order(clock: IReactorTime) -> None:
 async def test_changed(clock: IReactorTime) -> None:
     """A call that is cancelled does not come; one that is reset or delayed comes at its new time."""
     came: list[str] = []
-    cancelled = clock.callLater(0.01, came.append, "cancelled")
+    cancelled = clock.callLater(0.1, came.append, "cancelled")
     sooner = clock.callLater(60, came.append, "sooner")
     later = clock.callLater(0.0, came.append, "later")
     delayed = clock.callLater(0.0, came.append, "delayed")
-    clock.callLater(0.03, came.append, "as it was")
+    clock.callLater(0.6, came.append, "as it was")
     cancelled.cancel()
-    sooner.reset(0.02)
-    later.reset(0.05)
-    delayed.delay(0.07)
+    sooner.reset(0.3)
+    later.reset(0.9)
+    delayed.delay(1.2)
     await eventually(lambda: len(came) == 4, "all calls have come")
     assert came == ["sooner", "as it was", "later", "delayed"]
     assert not clock.getDelayedCalls()
@@ -101,10 +101,10 @@ async def test_stoppedProcess(bench: Bench) -> None:
     and blames nobody for the time it was away.
     """
     hole = bench.add(BlackHole())
-    process = await bench.start({"a": hole}, dialTimeout=1.5, attemptDelay=0.1)
+    process = await bench.start({"a": hole}, dialTimeout=3.0, attemptDelay=0.1)
     client = process.connect()
     await eventually(lambda: hole.trying() == 1, "it is dialled")
-    deadline = time.monotonic() + 1.5
+    deadline = time.monotonic() + 3.0
     process.freeze()
     hole.open()
     serving = await hole.accept()

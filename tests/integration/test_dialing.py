@@ -11,7 +11,7 @@ from tests.integration.servers import BlackHole, NamedServer, Refusing
 from tests.integration.sockets import Ending, eventually
 from tinylb import BackendPicked, ClientUnserved, CloseReason, DialFailed, DialFailure, TargetRemoved
 
-ROUND_TRIP = 1.0
+ROUND_TRIP = 5.0
 """Seconds, very generous ones for this machine, and far less than any timeout below that is not to be met."""
 
 LONG = 60.0

@@ -26,6 +26,7 @@ from twisted.internet.interfaces import IAddress
 from tests.integration.servers import BlackHole, Refusing, Server
 from tests.integration.sockets import Ending, eventually, reactor
 from tests.integration.talkers import WAYS, Talker, Talkers, Way, leave, settled
+from tests.ipv6 import needIPv6
 from tests.unit.descriptors import noDescriptors
 
 COMPLETE = pytest.mark.parametrize("way", ["twisted", "direct"], indirect=True)
@@ -118,7 +119,7 @@ async def test_timeout(way: Way) -> None:
     began = time.monotonic()
     with pytest.raises(TimeoutError):
         await way.talk(way.to(hole.address, timeout=0.3))
-    assert 0.3 <= time.monotonic() - began < 1.3
+    assert 0.3 <= time.monotonic() - began < 5.3
     await eventually(lambda: hole.trying() == 0, "nobody tries any more")
     hole.close()
 
@@ -184,6 +185,7 @@ async def test_failingFactory(way: Way) -> None:
 @pytest.fixture
 def scoped() -> Iterator[tuple[str, int]]:
     """A link-local address of this machine, with its scope, and a port of it on which nobody listens."""
+    needIPv6()
     interfaces = Path("/proc/net/if_inet6")
     lines = [line.split() for line in interfaces.read_text().splitlines()] if interfaces.exists() else []
     with socket.socket(socket.AF_INET6) as refusing:

@@ -135,7 +135,7 @@ async def test_ownTime(liar: Liar, folder: Path) -> None:
 @pytest.mark.parametrize(
     ("byConnection", "said"),
     [
-        (lambda request: None, "has more to say, and ends the connection"),
+        (lambda request: None, "has a longer answer, and closes the connection for it"),
         (lambda request: [b"what?"], "answers with what cannot be understood"),
         (lambda request: [answer(request, trunc=1)], "answers with what cannot be understood"),
         (lambda request: [answer(request, GOOD, id=request.id ^ 1)], "answers with what cannot be understood"),
@@ -156,7 +156,7 @@ async def test_noConnection(liar: Liar, folder: Path) -> None:
     liar.byDatagram = tooLong
     liar.refuseConnections()
     said = await failureOf(lookUp(liar, folder))
-    assert said == "127.0.0.1 has more to say, and takes no connection (connection refused)"
+    assert said == "127.0.0.1 has a longer answer, and accepts no connection for it (connection refused)"
 
 
 @pytest_twisted.ensureDeferred
@@ -193,7 +193,7 @@ async def test_cancelled(liar: Liar, folder: Path) -> None:
 async def test_doesNotKnow(liar: Liar, folder: Path) -> None:
     """A server that knows nothing and asks nobody has not said that there is nothing."""
     liar.byDatagram = lambda request: [answer(request, recAv=0)]
-    assert await failureOf(lookUp(liar, folder)) == "127.0.0.1 does not know, and asks nobody else"
+    assert await failureOf(lookUp(liar, folder)) == "127.0.0.1 does not know the answer, and asks no other server"
     for recursion, authority in ((1, False), (0, True)):
         liar.byDatagram = partial(lambda ra, aa, request: [answer(request, recAv=ra, auth=aa)], recursion, authority)
         assert await lookUp(liar, folder) == []

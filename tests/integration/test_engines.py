@@ -18,6 +18,7 @@ from tests.integration.servers import Server
 from tests.integration.sockets import Address, Peer, connect, eventually, reactor
 from tests.integration.tls import secureClient, secureServer, tlsBackend, tlsListener
 from tests.integration.traffic import MUCH
+from tests.ipv6 import needIPv6
 from tinylb import BackendSet, CloseReason, EndpointBackend, PairClosed, PairOpened, TCPBackend
 from tinylb.interfaces import IBackend
 
@@ -59,9 +60,14 @@ def _tls(address: Any, files: Files) -> IBackend:
     return EndpointBackend(target, clientFromString(reactor, target))
 
 
+def _tcp6Listener(files: Files) -> str:
+    needIPv6()
+    return "tcp:0:interface=\\:\\:1"
+
+
 LISTENERS: dict[str, Callable[[Files], str]] = {
     "tcp": lambda files: "tcp:0:interface=127.0.0.1",
-    "tcp6": lambda files: "tcp:0:interface=\\:\\:1",
+    "tcp6": _tcp6Listener,
     "unix": lambda files: f"unix:{files.folder}/listen",
     "tls": lambda files: tlsListener(files.pem),
     "haproxy": lambda files: "haproxy:tcp:0:interface=127.0.0.1",

@@ -116,7 +116,7 @@ async def test_notRunnable(tmp_path: Path) -> None:
     command = program(tmp_path, "exit 0", shell="/no/such/shell")
     assert "No such file" in await failing(run(command))
     os.chmod(command, 0o644)
-    assert "must not be run" in await failing(run(command))
+    assert "may not be run" in await failing(run(command))
 
 
 @pytest_twisted.ensureDeferred

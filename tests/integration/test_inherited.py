@@ -18,7 +18,7 @@ from tests.integration.sockets import PATIENCE, Address, Peer, connect, familyOf
 from tinylb import CannotListen
 from tinylb.inherited import WAITING_ROOM, InheritedEndpoint, inherited
 
-WAITING = 200
+WAITING = 100
 """Clients of a restart. Where Twisted makes the queue it has 50 places."""
 
 
@@ -72,6 +72,7 @@ async def test_restarts(bench: Bench, keeper: Keeper) -> None:
         balanced.publish(a=backend(server))
         for client in waiting:
             assert await client.receive(5) == b"name\n"
+            client.close()
         await balanced.service.stopService()
 
 

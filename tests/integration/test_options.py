@@ -54,8 +54,9 @@ class Facing:
 @pytest_twisted.ensureDeferred
 async def test_noDelay(bench: Bench, host: str) -> None:
     """What is sent to either side, however little, is sent at once."""
+    server = Server(host)
     listen = TCP6ServerEndpoint(reactor, 0, interface=host) if host == "::1" else None
-    _, client, serving = await bench.join(Server(host), listen)
+    _, client, serving = await bench.join(server, listen)
     assert [Facing(peer).options(NO_DELAY) for peer in (client, serving)] == [[1], [1]]
 
 

@@ -17,6 +17,7 @@ from tests.integration.servers import BlackHole, Server
 from tests.integration.sockets import Address, Ending, Peer, connect, eventually, reactor
 from tests.integration.tls import secureServer, tlsBackend
 from tests.integration.traffic import MUCH
+from tests.ipv6 import needIPv6
 from tinylb import CloseReason, EndpointBackend, PairClosed, PairOpened, TCPBackend
 from tinylb.ends import End
 
@@ -40,8 +41,18 @@ def announced(server: Server, version: str) -> EndpointBackend:
 
 def listener(kind: str, folder: Path) -> IStreamServerEndpoint:
     """One of L{LISTENERS}."""
+    if kind in ("IPv6", "mapped"):
+        needIPv6()
+    if kind == "mapped" and isIPv6Alone():
+        pytest.skip("this machine maps no IPv4 addresses")
     endpoint: IStreamServerEndpoint = serverFromString(reactor, LISTENERS[kind].format(folder=folder))
     return endpoint
+
+
+def isIPv6Alone() -> bool:
+    """Whether sockets of IPv6 are for nothing else, unless they ask for it; see ipv6(7)."""
+    setting = Path("/proc/sys/net/ipv6/bindv6only")
+    return setting.exists() and setting.read_text().strip() == "1"
 
 
 def line(client: Address, there: Address) -> bytes:

@@ -24,7 +24,7 @@ async def test_stopEndsConnections(bench: Bench) -> None:
     asked = time.monotonic()
     stopping = balanced.service.stopService()
     assert await client.receiveToEnd() == (b"", Ending.RESET)
-    assert 0.3 <= time.monotonic() - asked < 1.3
+    assert 0.3 <= time.monotonic() - asked < 5.3
     await stopping
     assert (await balanced.hearOne(PairClosed)).reason is CloseReason.STOPPING
     assert balanced.balancer.describe()["connections"] == 0

@@ -77,8 +77,14 @@ class Client:
         """Type and object of each event."""
         return map(_parse, self.ask(watch="1", **query))
 
+    def hurry(self, seconds: float) -> None:
+        """From now on, on the connection that is there or a new one, wait no longer than this for each bit."""
+        if self._connection.sock is None:
+            self._connection.connect()
+        self._connection.sock.settimeout(seconds)
+
     def close(self) -> None:
-        """Close it. It may be used again."""
+        """Close it. It may be used again, with the patience it began with."""
         self._connection.close()
 
 

@@ -126,18 +126,9 @@ class Commands:
         """See L{Server.listen}."""
         return self._server.listen()
 
-    def stop(self, listening: float, watching: float) -> None:
-        """
-        Come to an end as after a SIGTERM: not ready at once, deaf to new connections in so many seconds, and gone in
-        some more, when all watches are ended.
-        """
-        self._state.isReady = False
-        self._stopping = asyncio.create_task(self._stop(listening, watching))
-
-    async def _stop(self, listening: float, watching: float) -> None:
-        await asyncio.sleep(listening)
+    async def finish(self) -> None:
+        """Listen no more, end all watches, as after their time, and come to an end with the last of them."""
         await self.refuse()
-        await asyncio.sleep(watching)
         self.end()
         while self._state.watches:
             await asyncio.sleep(0.001)

@@ -172,12 +172,13 @@ class ApiServer:
         """It accepts everybody again."""
         self._tell("listen")
 
-    def stop(self, *, listening: float = 0.3, watching: float = 0.5) -> None:
+    def finish(self) -> None:
         """
-        Begin to stop as a real one does after SIGTERM: it is not ready at once, listens for so many seconds more, and
-        keeps the open watches for some more still. The process ends with them, see L{ended}.
+        What is left to do of a stop as it is after SIGTERM: a real one is not L{ready} at first, then it does not
+        listen any more, see L{stopListening}, and in the end it ends its watches. The process ends with them, see
+        L{ended}.
         """
-        self._tell("stop", listening=listening, watching=watching)
+        self._tell("finish")
 
     def abandon(self) -> None:
         """Command it no more, as when this process had come to its end."""

@@ -9,20 +9,38 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from random import SystemRandom
 from typing import cast
 
+from tests.ipv6 import needIPv6
 from tests.program.processes import PATIENCE
 
 Address = tuple[str, int] | str
 """A host and a port, or the path of a UNIX socket."""
 
 
+PORTS = range(29100, 32768)
+"""The kernel hands out none of these by itself, as other tests that run at the same time have it do all the time."""
+
+
 def freePort(host: str = "127.0.0.1") -> int:
-    """A port that nobody listens on now, and that is not handed out again at once."""
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        probe.bind((host, 0))
-        port: int = probe.getsockname()[1]
+    """A port that nobody listens on now, and that nobody is likely to be given soon."""
+    while True:
+        port = SystemRandom().choice(PORTS)
+        with socket.socket(familyOf(host)) as probe:
+            try:
+                probe.bind((host, port))
+            except OSError:
+                continue  # somebody has it
         return port
+
+
+def familyOf(host: str) -> socket.AddressFamily:
+    """The kind of socket that an IP address is for. The test is skipped where there are none of it."""
+    if ":" not in host:
+        return socket.AF_INET
+    needIPv6()
+    return socket.AF_INET6
 
 
 class _Conversation(socketserver.BaseRequestHandler):
@@ -48,7 +66,7 @@ class _Listener(socketserver.ThreadingTCPServer):
     request_queue_size = 1024
 
     def __init__(self, host: str, port: int, greeting: bytes) -> None:
-        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self.address_family = familyOf(host)
         self.allow_reuse_address = True
         self.greeting = greeting
         self.open: set[socket.socket] = set()

@@ -104,7 +104,10 @@ class Stage:
     def nameOf(self, tinylb: Tinylb) -> str:
         """The name of the backend that serves a new client; empty when none does."""
         with closing(Client(tinylb.address)) as client:
-            return client.line()
+            try:
+                return client.line()
+            except ConnectionResetError:
+                raise AssertionError(f"it resets a client:\n{tinylb.output}") from None
 
     def write(self, backends: Mapping[str, Server | str]) -> None:
         """Replace the backends file by a rename, as a careful program does."""

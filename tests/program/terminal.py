@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tests.program.processes import PATIENCE, ROOT
+from tests.program.processes import PATIENCE, PYTHON
 
 # Ctrl-C reaches those whose terminal it is.
 ADOPT = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execvp(sys.argv[1], sys.argv[1:])"
@@ -37,7 +37,7 @@ class Terminal:
         self._size(inside, columns, lines)
         self._process = subprocess.Popen(
             [sys.executable, "-c", ADOPT, *map(str, command)],
-            env={**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm", "NO_COLOR": "", **(environment or {})},
+            env={**os.environ, **PYTHON, "TERM": "xterm", "NO_COLOR": "", **(environment or {})},
             stdin=inside,
             stdout=inside,
             stderr=inside,
@@ -51,7 +51,11 @@ class Terminal:
 
     def waitFor(self, pattern: str, count: int = 1) -> None:
         """Wait until it has said a thing so many times, or fail with all that it has said."""
-        self._read(lambda: len(re.findall(pattern, self.said)) >= count, f"{count} times {pattern!r}")
+        self.waitUntil(lambda: len(re.findall(pattern, self.said)) >= count, f"{count} times {pattern!r}")
+
+    def waitUntil(self, condition: Callable[[], bool], what: str) -> None:
+        """Wait until something is true of what it has said."""
+        self._read(condition, what)
 
     def press(self, keys: str) -> None:
         """Type; C{"\\x03"} is Ctrl-C."""

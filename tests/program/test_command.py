@@ -15,7 +15,7 @@ from signal import SIGHUP, SIGINT, SIGTERM, Signals
 
 import pytest
 
-from tests.program.processes import PATIENCE, ROOT, SCRIPTS, run, waitUntil
+from tests.program.processes import PATIENCE, PYTHON, SCRIPTS, run, waitUntil
 from tests.program.stage import LOOPBACK, Stage
 from tests.program.terminal import Terminal
 from tests.program.webserver import WebServer, page
@@ -225,7 +225,7 @@ class Journal:
     def __init__(self, folder: Path, *arguments: str) -> None:
         reading, writing = os.pipe()
         status = os.fstat(writing)
-        surroundings = {**os.environ, "PYTHONPATH": str(ROOT)}
+        surroundings = {**os.environ, **PYTHON}
         surroundings["JOURNAL_STREAM"] = f"{status.st_dev}:{status.st_ino}"
         self._process = subprocess.Popen([*RUN, *arguments], cwd=folder, env=surroundings, stderr=writing)
         os.close(writing)

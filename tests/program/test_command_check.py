@@ -52,7 +52,7 @@ def test_nobody(stage: Stage) -> None:
     for options in ((), ("--dial",)):
         result = check(stage, stage.file, *options)
         assert result.returncode == 0
-        assert result.stdout.splitlines()[0].endswith("; nobody can be served")
+        assert result.stdout.splitlines()[0].endswith("; no client can be served")
         assert rows(result.stdout) == []
 
 
@@ -113,14 +113,14 @@ def test_dial(stage: Stage) -> None:
     refused = f"127.0.0.1:{freePort()}"
     with blackHole() as hole:
         stage.write({"here": stage.server("x"), "refused": refused, "silent": hole})
-        result = check(stage, stage.file, "--dial", "--timeout", "0.5")
+        result = check(stage, stage.file, "--dial", "--timeout", "2")
     assert (result.returncode, result.stderr) == (2, "")
     assert result.stdout.splitlines()[0] == f"# {stage.file} is valid: 1 of 3 backends reachable"
     found = {row["ID"]: row["RESULT"] for row in rows(result.stdout)}
-    assert found == {"here": "ok", "refused": "connection refused", "silent": "no answer within 0.5 s"}
+    assert found == {"here": "ok", "refused": "connection refused", "silent": "no answer within 2 s"}
     times = {row["ID"]: float(row["TIME"]) for row in rows(result.stdout)}
-    assert times["silent"] >= 0.5
-    assert times["here"] < 0.5
+    assert times["silent"] >= 2
+    assert times["here"] < 2
 
 
 def test_dialEndpoints(stage: Stage) -> None:
@@ -130,9 +130,15 @@ def test_dialEndpoints(stage: Stage) -> None:
     stage.balance("--backend", stage.server("x").target, listen=f"unix:{socket}")
     host, port = nobody.address
     stage.writeText(json.dumps({"backends": {"nobody": f"{host}:{port}", "unix": {"endpoint": f"unix:{socket}"}}}))
-    result = check(stage, stage.file, "--dial")
-    assert result.returncode == 2
-    assert [row["RESULT"].partition(":")[0] for row in rows(result.stdout)] == ["closed at once", "ok"]
+    results: list[subprocess.CompletedProcess[str]] = []
+
+    def isTold() -> bool:
+        results[:] = [check(stage, stage.file, "--dial")]
+        return results[0].returncode == 2
+
+    # On a busy machine a balancer may take longer to find that nobody is there than a check waits for it.
+    waitUntil(isTold, "it is told")
+    assert [row["RESULT"].partition(":")[0] for row in rows(results[0].stdout)] == ["closed at once", "ok"]
 
 
 def test_dialTLS(stage: Stage) -> None:
@@ -161,6 +167,8 @@ def test_dialTLS(stage: Stage) -> None:
 def test_json(stage: Stage) -> None:
     """With --json it is one document, the numbers as numbers; an invalid file is one, too, beside the line."""
     stage.write({"here": stage.server("x"), "refused": f"127.0.0.1:{freePort()}"})
+    piped = rows(check(stage, stage.file, "--dial").stdout)
+    assert all(re.fullmatch(r"\d\.\d{6}", row["TIME"]) for row in piped), piped
     plain, dialled = (json.loads(check(stage, stage.file, "--json", *more).stdout) for more in ((), ("--dial",)))
     assert (plain["valid"], dialled["valid"]) == (True, True)
     assert plain["backends"][0].keys() == {"id", "target", "tier", "weight", "proxyProtocol"}

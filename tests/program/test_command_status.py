@@ -139,7 +139,7 @@ def test_explainOnATerminal(stage: Stage) -> None:
 
 
 def test_explainPresent(stage: Stage) -> None:
-    """What is so at present comes first, who is passed over before who is picked; of both as many as are asked for."""
+    """What is so at present comes first, who is picked before who is passed over; of both as many as are asked for."""
     whats = ["added", "picked", "dead", "passed over", "picked", "added", "picked", "added"]
     decisions = [{"backend": f"b{number}", "what": what} for number, what in enumerate(whats)]
     with closing(WebServer(page(decisions))) as server:
@@ -148,13 +148,15 @@ def test_explainPresent(stage: Stage) -> None:
             said = run([*MODULE, "explain", server.url, *more], stage.folder).stdout
             return " ".join(line.split("\t")[1] for line in said.splitlines()[1:])
 
-        assert shown() == "b3 b1 b4 b6 b0 b2 b5 b7"
-        assert shown("-n", "2") == "b3 b1 b0 b2"
-        for lines, expected in ((20, "b3 b1 b4 b6 b0 b2 b5 b7"), (9, "b3 b1 b4 b0 b2 b5"), (4, "b3 b0")):
+        assert shown() == "b1 b4 b6 b3 b0 b2 b5 b7"
+        assert shown("-n", "2") == "b1 b4 b0 b2"
+        for lines, expected in ((20, "b1 b4 b6 b3 b0 b2 b5 b7"), (9, "b1 b4 b6 b0 b2 b5"), (4, "b1 b0")):
             with closing(Terminal(*MODULE, "explain", server.url, lines=lines)) as terminal:
                 assert terminal.ended() == 0
             assert " ".join(re.findall(r"\bb\d\b", terminal.said)) == expected
+        document = json.loads(run([*MODULE, "explain", server.url, "--json", "-n", "2"], stage.folder).stdout)
     assert "and 6 more; -n 4 shows all" in terminal.said
+    assert [each["backend"] for each in document] == ["b0", "b1", "b2", "b4"]  # in the order of the answer
 
 
 def test_explainIsNarrow(stage: Stage) -> None:
@@ -224,7 +226,7 @@ STRANGERS: dict[str, tuple[bytes, str]] = {
     "too deep": (page(b"[" * 200_000), "not tinylb's"),
     "not HTTP": (b"SSH-2.0-OpenSSH_9.2\r\n", "not an answer in HTTP"),
     "without an end": (b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n[", "not an answer in HTTP"),
-    "nothing": (b"", "remote end closed connection"),
+    "nothing": (b"", "the connection was closed without an answer"),
 }
 
 
@@ -375,13 +377,20 @@ def test_watchCannotBeSuspended(subject: Subject) -> None:
 def test_watchResized(subject: Subject) -> None:
     """It follows the size of the terminal."""
     with closing(Terminal(*MODULE, "status", subject.url, "--watch", columns=200)) as terminal:
-        terminal.waitFor("OPENED/S")
+
+        def picture() -> str:
+            """The last one that it has drawn to its end."""
+            whole = re.findall("\x1b\\[H(.*?)\x1b\\[J", terminal.said, re.DOTALL)[-1:]
+            return re.sub("\x1b\\[[0-9]*[A-Zm]", "", "".join(whole))
+
+        def width() -> int:
+            return max(map(len, picture().splitlines()), default=0)
+
+        terminal.waitUntil(lambda: "OPENED/S" in picture(), "a wide picture")
+        assert width() > 30
         terminal.resize(30, 20)
-        terminal.said = ""
-        terminal.waitFor("\x1b\\[J", count=2)  # the first one may have been under way
-    picture = re.sub("\x1b\\[[0-9]*[A-Zm]", "", terminal.said.split("\x1b[H")[-1])
-    assert "STATE" in picture
-    assert all(len(line) <= 30 for line in picture.splitlines()), picture
+        terminal.waitUntil(lambda: width() <= 30, "a narrow picture")  # wide ones may still be on their way
+    assert "STATE" in picture()
 
 
 @pytest.mark.parametrize(

@@ -209,7 +209,7 @@ def test_layers(examples: Examples) -> None:
     application.stop()
     file.unlink()
     application = examples.twistd("layers.py")
-    application.waitFor("answers: 3 remembered backends, 1 fixed backend")
+    application.waitFor("answers, clients go to 3 remembered backends, 1 fixed backend")
     application.waitFor("Listening on")
     assert {examples.get(6444) for _ in range(6)} >= greetings("cp-1", "cp-2")
     file.write_text(content)

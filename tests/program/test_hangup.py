@@ -26,14 +26,16 @@ def test_readNow(stage: Stage, runner: str) -> None:
     stage.write(servers)
     file.symlink_to(stage.file)
     tinylb = stage.balance("--backends-file", file, runner=runner)
+    lookingAgain = rf"SIGHUP: looking again at file {file}$"
     asked = time.monotonic()
     changes = 8
     for number in range(changes):
         stage.write({"a": servers["a"]} if number % 2 == 0 else servers)
         tinylb.signal(SIGHUP)
+        tinylb.waitFor(lookingAgain, number + 1)
         tinylb.waitForSet(number + 2)
     assert time.monotonic() - asked < (changes - 1) * REREAD / 2
-    assert tinylb.count(rf"SIGHUP: looking again at file {file}$") == changes
+    assert tinylb.count(lookingAgain) == changes
     assert tinylb.stop() == 0
 
 

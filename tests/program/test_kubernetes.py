@@ -82,9 +82,12 @@ def test_replaced(cluster: ControlPlane) -> None:
         (staying,) = cluster.servers.keys() - {leaving}
         lost, kept = cluster.clientOf(leaving), cluster.clientOf(staying)
         server = cluster.leave(leaving)
-        server.stop()
+        server.ready(False)
         waitUntil(partial(isOver, lost), "the connection is ended", SOON)
         assert cluster.serving() == {staying}
+        server.stopListening()
+        assert cluster.serving() == {staying}
+        server.finish()
         assert server.ended() == 0
         cluster.join(coming)
         cluster.awaitServing(staying, coming)

@@ -85,7 +85,7 @@ def test_noDescriptorsForAccepting(stage: Stage) -> None:
     limits = take(tinylb, 0)
     begun = time.monotonic()
     turnedAway = [stage.client(tinylb) for _ in range(50)]
-    tinylb.waitFor("could not be accepted: too many open files")
+    tinylb.waitFor(r"could not be served: \d+ x client-limit \(too many open files\)")
     assert {client.ending() for client in turnedAway} <= {"closed", "reset"}
     assert client.echoes(b"still here")
     resource.prlimit(tinylb.pid, resource.RLIMIT_NOFILE, limits)

@@ -110,10 +110,12 @@ def test_hangup(stage: Stage) -> None:
     former = stage.folder / "former"
     file.path.rename(former)
     tinylb.signal(SIGHUP)
-    waitUntil(file.path.exists, "it is there")
-    held = [path.resolve() for path in Path(f"/proc/{tinylb.pid}/fd").iterdir()]
-    assert former not in held
-    assert file.path in held
+
+    def held() -> set[Path]:
+        return {path.resolve() for path in Path(f"/proc/{tinylb.pid}/fd").iterdir()}
+
+    waitUntil(lambda: file.path in held(), "it is there")
+    waitUntil(lambda: former not in held(), "the former one is let go")
     visit(tinylb)
     file.lines(1)
     assert len(linesOf(former)) == 1

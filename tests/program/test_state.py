@@ -69,7 +69,7 @@ def test_restart(stage: Stage, kept: Kept) -> None:
     stage.file.unlink()
     tinylb = stage.follow(*kept.option, "--backend", dead(), "--backend", dead())
     assert {stage.nameOf(tinylb) for _ in range(8)} == {"a", "b"}
-    tinylb.waitFor("answers: 2 remembered backends, 2 fixed backends")
+    tinylb.waitFor("answers, clients go to 2 remembered backends, 2 fixed backends")
     assert tinylb.stop() == 0
 
 

@@ -36,6 +36,9 @@ SPEED = 10
 QUIET = 0.3
 """Seconds from the opening or closing of a connection after which no answer is taken to be on its way."""
 
+TURNS = 20
+"""So often both of us have had their turn by then. Who is stopped for some time has none."""
+
 SOON = 1.0
 """Seconds; less is only waited for between one thing and the next, and never for somebody else."""
 
@@ -136,20 +139,31 @@ class Quick(Clock):
 
 
 class Hurried(Clock):
-    """A clock that stands still while things are on their way, and jumps to what is due next while they are not."""
+    """
+    A clock that stands still while things are on their way between us and a server, and jumps to what is due next
+    while they are not.
+    """
+
+    def __init__(self, server: ApiServer) -> None:
+        super().__init__()
+        self._server = server
 
     async def until(self, condition: Callable[[], bool], what: str, within: float) -> None:
         """Wait until C{condition} holds, for so many seconds of this clock."""
         end = self.seconds() + within
-        connections, quietSince = _connections(), reactor.seconds()
+        connections, quietSince, quietTurns = _connections(), reactor.seconds(), 0
         while not condition():
             if _connections() != connections:
-                connections, quietSince = _connections(), reactor.seconds()
+                connections, quietSince, quietTurns = _connections(), reactor.seconds(), 0
             ahead = min((call.getTime() for call in self.getDelayedCalls()), default=end) - self.seconds()
-            if ahead < SOON or reactor.seconds() - quietSince > QUIET:
+            isQuiet = reactor.seconds() - quietSince > QUIET and quietTurns > TURNS
+            if ahead < SOON or isQuiet:
                 self.advance(max(0.0, ahead))
             assert self.seconds() < end, f"not within {within} s: {what}"
+            if self._server.isRunning:
+                self._server.count("open")
             await deferLater(reactor, 0.002)
+            quietTurns += 1
 
 
 def _connections() -> set[object]:

@@ -89,11 +89,14 @@ def test_watchOfTheFuture(client: Client, server: ApiServer) -> None:
 
 def test_bookmarks(client: Client, server: ApiServer) -> None:
     """Who wants to is told how far it is, in between and at the end that he has asked for. The connection stays."""
-    events = client.watch(resourceVersion="1000", allowWatchBookmarks="true", timeoutSeconds="1")
+    wanted = {"resourceVersion": "1000", "allowWatchBookmarks": "true"}
+    events = client.watch(**wanted)
     reached = server.touch(7, bookmark=True)
+    server.endWatches()
     expected = shape("bookmark")["object"]
     expected["metadata"]["resourceVersion"] = reached
     assert list(events) == [("BOOKMARK", expected)] * 2
+    assert list(client.watch(**wanted, timeoutSeconds="1")) == [("BOOKMARK", expected)]
     assert list(client.watch(resourceVersion="1000", timeoutSeconds="1")) == []
     assert len(server.connections()) == 1
 

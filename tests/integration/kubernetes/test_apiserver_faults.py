@@ -15,6 +15,7 @@ from tests.kubernetes.client import Client, version
 from tests.kubernetes.control import ApiServer
 from tests.kubernetes.faults import How, On
 from tests.kubernetes.shapes import endpointSlice, items, shape
+from tests.program.processes import waitUntil
 
 if TYPE_CHECKING:
     from tests.certificates import Authority
@@ -24,32 +25,51 @@ QUIET = 0.3
 
 
 @pytest.fixture
-def hasty(server: ApiServer, authority: Authority) -> Iterator[Client]:
-    """A client that does not wait."""
-    with closing(Client(server.address, authority.certificate, timeout=QUIET)) as client:
+def other(server: ApiServer, authority: Authority) -> Iterator[Client]:
+    """Another client."""
+    with closing(Client(server.address, authority.certificate)) as client:
         yield client
 
 
 @pytest.mark.parametrize(
     ("how", "on", "error"),
     [
-        (How.NO_HANDSHAKE, On.CONNECTION, TimeoutError),
         (How.CLOSE_AT_ONCE, On.CONNECTION, ConnectionResetError),
-        (How.SILENCE, On.LIST, TimeoutError),
-        (How.HEADERS_ONLY, On.LIST, TimeoutError),
-        (How.HALF, On.LIST, TimeoutError),
         (How.ENDLESS_HEADERS, On.LIST, HTTPException),
         (How.CLOSE, On.LIST, RemoteDisconnected),
         (How.CLOSE_HALF, On.LIST, IncompleteRead),
     ],
 )
-def test_noAnswer(client: Client, server: ApiServer, hasty: Client, how: How, on: On, error: type[Exception]) -> None:
+def test_noAnswer(client: Client, server: ApiServer, how: How, on: On, error: type[Exception]) -> None:
     """It happens so often as was told, and to that what was told."""
     server.fault(how, on, times=2)
     for _ in range(2):
         with pytest.raises(error):
-            hasty.list()
-        hasty.close()
+            client.list()
+        client.close()
+    assert client.status() == 200
+
+
+@pytest.mark.parametrize("how", [How.SILENCE, How.HEADERS_ONLY, How.HALF])
+def test_silence(client: Client, server: ApiServer, how: How) -> None:
+    """So it is when it says nothing, or nothing more."""
+    server.fault(how, On.LIST, times=2)
+    for asked in (1, 2):
+        client.hurry(QUIET)
+        with pytest.raises(TimeoutError):
+            client.list()
+        waitUntil(lambda asked=asked: len(server.requests(On.LIST)) == asked, "it was asked")  # type: ignore[misc]
+        client.close()
+    assert client.status() == 200
+
+
+def test_noHandshake(server: ApiServer, authority: Authority, client: Client) -> None:
+    """So it is when it does not even begin with TLS."""
+    server.fault(How.NO_HANDSHAKE, On.CONNECTION, times=2)
+    with closing(Client(server.address, authority.certificate, timeout=QUIET)) as hasty:
+        for _ in range(2):
+            with pytest.raises(TimeoutError):
+                hasty.list()
     assert client.status() == 200
 
 
@@ -93,15 +113,16 @@ def test_endlessList(server: ApiServer, client: Client) -> None:
         assert len(found["items"]) == 1
 
 
-def test_silentWatch(server: ApiServer, client: Client, hasty: Client) -> None:
+def test_silentWatch(server: ApiServer, client: Client, other: Client) -> None:
     """A watch can be silent from the beginning, or from some time on, and does not end when it should."""
-    events = client.watch(timeoutSeconds="1")
+    events = client.watch(timeoutSeconds="3")
     assert next(events)[0] == "ADDED"
     server.deafen()
     server.fault(How.HEADERS_ONLY, On.WATCH)
-    silent = hasty.watch(timeoutSeconds="1")
+    silent = other.watch(timeoutSeconds="1")
     server.put(endpointSlice("192.0.2.1"))
     server.touch(bookmark=True)
+    other.hurry(3.0 + QUIET)
     with pytest.raises(TimeoutError):
         next(silent)
     assert server.count("watches") == 2
@@ -142,32 +163,33 @@ def test_oddVersions(server: ApiServer, client: Client) -> None:
     assert version(next(events)[1]) == "generation-1001"
 
 
-def test_anotherCertificate(server: ApiServer, authority: Authority, client: Client, hasty: Client) -> None:
+def test_anotherCertificate(server: ApiServer, authority: Authority, client: Client, other: Client) -> None:
     """Who connects from now on sees another certificate."""
     stranger = type(authority)(authority.certificate.parent, "stranger")
     assert client.status() == 200
     server.identify(stranger.issue("renewed", ["127.0.0.1"]))
     assert client.status() == 200
     with pytest.raises(ssl.SSLCertVerificationError):
-        hasty.status()
+        other.status()
 
 
-def test_stop(server: ApiServer, client: Client, authority: Authority) -> None:
+def test_stop(server: ApiServer, client: Client, other: Client) -> None:
     """
     It stops as real ones do: it is not ready, then nobody can connect, while watches stay; they end as they should, and
     the process with them.
     """
     events = client.watch()
     next(events)
-    with closing(Client(server.address, authority.certificate)) as other:
-        server.stop(listening=0.1, watching=0.3)
-        assert (other.status(path="/readyz"), other.status(path="/livez"), other.status()) == (500, 200, 200)
-        server.put(endpointSlice("192.0.2.1"))
-        assert next(events)[0] == "MODIFIED"
-        assert list(events) == []
-        other.close()
-        with pytest.raises(ConnectionRefusedError):
-            other.status()
+    server.ready(False)
+    assert (other.status(path="/readyz"), other.status(path="/livez"), other.status()) == (500, 200, 200)
+    other.close()
+    server.stopListening()
+    with pytest.raises(ConnectionRefusedError):
+        other.status()
+    server.put(endpointSlice("192.0.2.1"))
+    assert next(events)[0] == "MODIFIED"
+    server.finish()
+    assert list(events) == []
     assert server.ended() == 0
 
 

@@ -111,7 +111,7 @@ async def test_reallyNobody(server: ApiServer, follow: Follow, known: NamedServe
 @pytest_twisted.ensureDeferred
 async def test_neverAnswered(server: ApiServer, follow: Follow) -> None:
     """Who does not answer at all, be it that he refuses or is silent, is no reason to doubt."""
-    clock = Hurried()
+    clock = Hurried(server)
     with closing(BlackHole()) as silent, closing(Refusing()) as refusing:
         server.begin(sliceOf(silent), sliceOf(refusing, "other"))
         following = follow(clock=clock)

@@ -53,7 +53,7 @@ def isListed(server: ApiServer, count: int) -> bool:
 @pytest_twisted.ensureDeferred
 async def test_often(server: ApiServer, follow: Follow) -> None:
     """Told again and again, it is not the blinder for it: what changes then is seen soon."""
-    clock = Hurried()
+    clock = Hurried(server)
     following = follow(clock=clock)
     await clock.until(lambda: server.count("watches") == 1, "it is watched", 60)
     for count in range(2, 14):
@@ -68,7 +68,7 @@ async def test_often(server: ApiServer, follow: Follow) -> None:
 @pytest_twisted.ensureDeferred
 async def test_whileItFails(server: ApiServer, follow: Follow) -> None:
     """When a server is back, whoever knows that need not wait for the pause that its failures have made."""
-    clock = Hurried()
+    clock = Hurried(server)
     following = follow(clock=clock)
     await clock.until(lambda: server.count("watches") == 1, "it is watched", 60)
     server.kill()

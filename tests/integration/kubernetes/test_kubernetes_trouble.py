@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -13,7 +14,6 @@ import pytest_twisted
 
 from tests.integration.kubernetes.conftest import Follow
 from tests.integration.kubernetes.following import KUBEADM, NEXT, SPEED, Hurried, asked, watched
-from tests.integration.sockets import eventually
 from tests.kubernetes.control import ApiServer
 from tests.kubernetes.faults import ALWAYS, How, On
 from tests.kubernetes.kubeconfig import writeKubeconfig
@@ -149,7 +149,7 @@ SILENT = [
 @pytest_twisted.ensureDeferred
 async def test_neverAnswering(server: ApiServer, follow: Follow, how: How, on: On, error: str) -> None:
     """A server that accepts and does not go on to answer is given up soon, told of, and tried again."""
-    clock = Hurried()
+    clock = Hurried(server)
     server.fault(how, on, times=1)
     following = follow(clock=clock)
     await clock.until(lambda: error in str(following.error), "it is told of", 45)
@@ -162,7 +162,7 @@ async def test_neverAnswering(server: ApiServer, follow: Follow, how: How, on: O
 @pytest_twisted.ensureDeferred
 async def test_silentWatch(server: ApiServer, follow: Follow, isLater: bool) -> None:
     """A watch that says nothing, and does not end when it should, is ended and goes on with what it missed."""
-    clock = Hurried()
+    clock = Hurried(server)
     if not isLater:
         server.fault(How.HEADERS_ONLY, On.WATCH, times=1)
     following = follow(clock=clock)
@@ -179,7 +179,7 @@ async def test_silentWatch(server: ApiServer, follow: Follow, isLater: bool) -> 
 @pytest_twisted.ensureDeferred
 async def test_silentSoon(server: ApiServer, follow: Follow) -> None:
     """Where a server sends bookmarks, its silence is noticed long before the watch should have ended."""
-    clock = Hurried()
+    clock = Hurried(server)
     following = follow(clock=clock)
     await clock.until(lambda: server.count("watches") == 1, "it is watched", 10)
     server.touch(bookmark=True)
@@ -196,19 +196,20 @@ async def test_silentSoon(server: ApiServer, follow: Follow) -> None:
 @pytest_twisted.ensureDeferred
 async def test_noStorm(server: ApiServer, follow: Follow, how: How, on: On) -> None:
     """A server that fails at once is told of, and asked again after a pause, and each pause is longer."""
+    clock = Hurried(server)
     server.fault(how, on)
-    following = follow()
-    pausesGrow([record["at"] for record in await asked(server, on, TRIES)])
+    following = follow(clock=clock)
+    await pausesGrow(clock, lambda: len(server.requests(on)))
     await following.fails()
 
 
 @pytest_twisted.ensureDeferred
 async def test_noStormOfConnections(server: ApiServer, follow: Follow) -> None:
     """So it is with one that resets connections."""
+    clock = Hurried(server)
     server.fault(How.CLOSE_AT_ONCE, On.CONNECTION)
-    follow()
-    await eventually(lambda: len(server.connections()) >= TRIES, "it is tried again and again")
-    pausesGrow(server.connections())
+    follow(clock=clock)
+    await pausesGrow(clock, lambda: len(server.connections()))
 
 
 @pytest.mark.parametrize(
@@ -217,40 +218,45 @@ async def test_noStormOfConnections(server: ApiServer, follow: Follow) -> None:
 @pytest_twisted.ensureDeferred
 async def test_noStormOfWatches(server: ApiServer, follow: Follow, code: int, body: str) -> None:
     """So it is with watches that end as soon as they have begun, and with versions that are always too old."""
+    clock = Hurried(server)
     server.answer(On.WATCH, code, body + "\n")
-    follow()
-    pausesGrow([record["at"] for record in await asked(server, On.WATCH, TRIES)])
+    follow(clock=clock)
+    await pausesGrow(clock, lambda: len(server.requests(On.WATCH)))
 
 
-TRIES = 6
+async def momentsOf(clock: Hurried, tries: Callable[[], int], count: int) -> list[float]:
+    """When the first tries come, so many of them, by a clock that stands still while anything is on its way."""
+    moments = []
+    for number in range(count):
+        await clock.until(lambda number=number: tries() > number, "it is tried again", 300)  # type: ignore[misc]
+        moments.append(clock.seconds())
+    return moments
 
 
-def pausesGrow(moments: list[float]) -> None:
+async def pausesGrow(clock: Hurried, tries: Callable[[], int]) -> None:
     """The later tries are farther apart than the first, and none are together."""
-    pauses = [(after - before) * SPEED for before, after in pairwise(moments[:TRIES])]
+    pauses = [after - before for before, after in pairwise(await momentsOf(clock, tries, 6))]
     assert min(pauses) > 0.05, pauses
-    assert sum(pauses[-2:]) > sum(pauses[:2]), pauses
+    assert min(pauses[-2:]) > max(pauses[:2]), pauses
 
 
 @pytest_twisted.ensureDeferred
 async def test_jitter(server: ApiServer, follow: Follow, authority: Authority, tmp_path: Path) -> None:
     """Not all come back together."""
     server.fault(How.CLOSE, On.LIST)
+    took: dict[str, float] = {}
     for token, random in (("early", 0.99), ("late", 0.0)):
         path = writeKubeconfig(tmp_path / token, server.url, authority.certificate, token=token)
-        follow(path, random=partial(float, random), clock=None)
-    took: dict[str, float] = {}
-    for token in ("early", "late"):
-        while len(triedBy(server, token)) < 4:
-            await asked(server, On.LIST, len(server.requests(On.LIST)) + 1)
-        moments = triedBy(server, token)
-        took[token] = moments[3] - moments[0]
+        clock = Hurried(server)
+        follow(path, random=partial(float, random), clock=clock)
+        first, *_, last = await momentsOf(clock, partial(triesBy, server, token), 4)
+        took[token] = last - first
     assert took["early"] < 0.8 * took["late"]
 
 
-def triedBy(server: ApiServer, token: str) -> list[float]:
-    """When somebody has asked."""
-    return [record["at"] for record in server.requests() if record["token"] == token]
+def triesBy(server: ApiServer, token: str) -> int:
+    """How often somebody has asked."""
+    return sum(record["token"] == token for record in server.requests())
 
 
 @pytest_twisted.ensureDeferred

@@ -143,7 +143,7 @@ async def test_restored(server: ApiServer, follow: Follow) -> None:
     A cluster that was restored from a backup, and so is back at an earlier version, has nothing to say to a watch from
     the later one; that is found out within half an hour.
     """
-    clock = Hurried()
+    clock = Hurried(server)
     following = follow(clock=clock)
     await clock.until(lambda: server.count("watches") == 1, "it is watched", 10)
     server.kill()

@@ -133,7 +133,7 @@ async def test_blackHole(ends: EndpointBench) -> None:
     ends.publish(a=backend(hole), b=backend(server))
     started = time.monotonic()
     assert await nameOf(await talk(endpoint)) == "b"
-    assert 0.1 <= time.monotonic() - started < 1.1
+    assert 0.1 <= time.monotonic() - started < 5.1
     assert hole.trying() == 0
 
 
@@ -204,10 +204,8 @@ async def test_file(ends: EndpointBench, tmp_path: Path) -> None:
     talker = await talk(endpoint)
     assert await nameOf(talker) == "a"
     draft.write_text(backendsJSON(b=servers[1]))
-    renamed = time.monotonic()
     os.rename(draft, path)
-    await eventually(lambda: talker.lost is not None, "it is lost")
-    assert time.monotonic() - renamed < 0.5
+    await eventually(lambda: talker.lost is not None, "it is lost", within=0.5)
     talker = await talk(endpoint)
     assert await nameOf(talker) == "b"
     await leave(talker)

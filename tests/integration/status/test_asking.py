@@ -16,6 +16,7 @@ from tests.integration.bench import Bench, backend
 from tests.integration.servers import NamedServer
 from tests.integration.sockets import Ending, eventually, reactor
 from tests.integration.status.conftest import Show
+from tests.ipv6 import needIPv6
 from tests.unit.statuscase import HEALTH, LISTEN, FixedMetrics
 from tinylb.status.channel import Channel
 
@@ -26,6 +27,8 @@ MUCH = bytes(range(256)) * 4096
 @pytest_twisted.ensureDeferred
 async def test_everything(show: Show, tmp_path: Path, kind: str) -> None:
     """All there is to see is seen over TCP, IPv6 and a UNIX socket, by one request after another on a connection."""
+    if kind == "tcp6":
+        needIPv6()
     endpoints: dict[str, IStreamServerEndpoint] = {
         "tcp": TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1"),
         "tcp6": TCP6ServerEndpoint(reactor, 0, interface="::1"),

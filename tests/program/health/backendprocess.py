@@ -14,6 +14,7 @@ import socket
 import ssl
 import struct
 import sys
+from contextlib import suppress
 
 BACKLOG = 1024
 FLAP = 0.1
@@ -131,7 +132,8 @@ class Server:
         program = b"".join(struct.pack("HBBI", *instruction) for instruction in NO_NEW_CLIENTS)
         memory = ctypes.create_string_buffer(program)
         filter = struct.pack("@HP", len(NO_NEW_CLIENTS), ctypes.addressof(memory))
-        self._listener.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, filter)
+        with suppress(PermissionError):  # not everybody may; then one who comes just before the end is reset
+            self._listener.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, filter)
         await asyncio.sleep(SETTLE)
         self._acceptAll()
         asyncio.get_running_loop().remove_reader(self._listener)

@@ -17,7 +17,7 @@ from tests.program.stage import Tinylb
 
 pytestmark = [needsCurl, needsWrk]
 
-CHECKS = ("--check", "http:/readyz", "--check-interval", "0.2", "--check-timeout", "0.4", "--fall", "2")
+CHECKS = ("--check", "http:/readyz", "--check-interval", "0.2", "--check-timeout", "1", "--fall", "2")
 
 
 def isServing(tinylb: Tinylb, backend: Backend) -> bool:
@@ -57,7 +57,7 @@ def test_neverAnswering(cluster: Cluster) -> None:
     mute = cluster.backend("mute")
     mute.tell("mute")
     tinylb = cluster.balance(*CHECKS)
-    tinylb.waitFor(r"Backend mute .* is not-ready: check: no answer within 0.4 s; 1 ready$")
+    tinylb.waitFor(r"Backend mute .* is not-ready: check: no answer within 1 s; 1 ready$")
     load = Load(cluster.stage, tinylb, 1)
     assert serving(tinylb, 50) == ["good"] * 50
     load.succeeds()
@@ -112,7 +112,7 @@ def test_lostPackets(cluster: Cluster) -> None:
         namespace.losePackets()
         load = Load(cluster.stage, tinylb, 3)
         assert serving(tinylb, 20) == ["good"] * 20
-        tinylb.waitFor("Backend far .* is dead: check: no connection within 0.4 s.*; 1 connection ended$")
+        tinylb.waitFor("Backend far .* is dead: check: no connection within 1 s.*; 1 connection ended$")
         assert opened.ending() == "reset"
         assert serving(tinylb, 20) == ["good"] * 20
         load.succeeds()
@@ -132,10 +132,10 @@ def test_paused(cluster: Cluster) -> None:
     tinylb = cluster.balance(*CHECKS)
     staying, opened = cluster.client(tinylb, "good"), cluster.client(tinylb, "stuck")
     stuck.pause()
-    tinylb.waitFor(r"Backend stuck .* is not-ready: check: no answer within 0.4 s; 1 ready$")
+    tinylb.waitFor(r"Backend stuck .* is not-ready: check: no answer within 1 s; 1 ready$")
     load = Load(cluster.stage, tinylb, 1)
     assert serving(tinylb, 30) == ["good"] * 30
-    tinylb.waitFor("Backend stuck .* is dead: check: no answer within 0.4 s.*; 1 ready; 1 connection ended$")
+    tinylb.waitFor("Backend stuck .* is dead: check: no answer within 1 s.*; 1 ready; 1 connection ended$")
     assert opened.ending() == "reset"
     assert serving(tinylb, 30) == ["good"] * 30
     load.succeeds()
