@@ -18,6 +18,7 @@ from twisted.internet.error import (
 from twisted.python.failure import Failure
 
 from tinylb.events import CloseReason, DialFailure
+from tinylb.sockets import shortage
 
 
 class DialError(ConnectError):
@@ -80,6 +81,8 @@ _UNREACHABLE = frozenset((errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN,
 def explain(failure: Failure) -> tuple[DialFailure, str]:
     """The kind of an attempt's failure and its wording, such as C{"connection refused"}."""
     number = _errno(failure.value)
+    if number is None and failure.check(DNSLookupError, UnknownHostError):
+        number = shortage()  # a lookup needs descriptors as well, and does not say that it had none
     if number in _LOCAL or failure.check(ConnectBindError):
         kind = DialFailure.LOCAL
     elif failure.check(ConnectionRefusedError):

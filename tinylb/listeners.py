@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import socket
 import stat
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -18,7 +17,7 @@ from twisted.python.failure import Failure
 from tinylb.acceptor import Acceptor
 from tinylb.addresses import spell
 from tinylb.outcome import Outcome
-from tinylb.sockets import isListening
+from tinylb.sockets import isListening, shortage
 from tinylb.wording import wordingOf
 
 
@@ -153,11 +152,8 @@ def _isGone(path: str) -> bool:
 
 def _shortage() -> str | None:
     """Why no endpoint could accept a client now: there is no descriptor, or no memory, for another socket."""
-    try:
-        socket.socket().close()
-    except OSError as error:
-        return wordingOf(error)
-    return None
+    number = shortage()
+    return None if number is None else os.strerror(number).lower()
 
 
 def _why(failure: Failure) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, cast
 
 from tinylb.backends import BackendSet, Member
@@ -162,8 +162,12 @@ class Selection:
         ranking = Ranking(((member, self.findingOf(member)) for member in members), self._candidate)
         self._groups = ranking.groups
         first = ranking.groups[0] if ranking.groups else []
+        if first:
+            rank, why = (self.finding(first[0].target).rank, first[0].tier), self._whyFirst(first)
+        else:
+            rank, why = (0, 0), ""
         preferred = [(each.id, each.target) for each in first]
-        self._standings.ranked(preferred, self._whyFirst(first), self._behind(ranking.behind, first), self._changedAt)
+        self._standings.ranked(preferred, rank, why, self._behind(ranking.behind, first), self._changedAt)
         return ranking.groups
 
     def _candidate(self, member: Member, isLastResort: bool, behind: Reasons) -> Candidate:
@@ -171,8 +175,6 @@ class Selection:
         return Candidate(member, self.backends[member.id], record, isLastResort, behind)
 
     def _whyFirst(self, first: Sequence[Candidate]) -> str:
-        if not first:
-            return ""
         # Those whose rest is over are among the ready ones.
         isReady = any(self.finding(each.target).verdict is Verdict.READY for each in first)
         verdict = Verdict.READY if isReady else self.finding(first[0].target).verdict
@@ -182,10 +184,20 @@ class Selection:
         if not behind:
             return
         # A backend is passed over once it is worse than others, or others have become better.
-        since = max(self._replacedAt, min((self.finding(each.target).ranked or "" for each in first), default=""))
+        since = max(self._replacedAt, self._rankedSince(first))
         for id, why in behind:
             target = self.backends[id].target
             yield id, target, why, max(since, self.finding(target).ranked or "")
+
+    def _rankedSince(self, first: Iterable[Candidate]) -> str:
+        """Since when one of these candidates has been where it is; empty if it has always been there."""
+        moments = []
+        for each in first:
+            moment = self.finding(each.target).ranked
+            if moment is None:
+                return ""
+            moments.append(moment)
+        return min(moments, default="")
 
 
 def _compare(old: BackendSet, new: BackendSet, first: bool) -> Change:

@@ -45,6 +45,15 @@ def addressOf(family: int, name: Any) -> Address:
     return IPv4Address("TCP", *name)
 
 
+def shortage() -> int | None:
+    """The number of the error with which the system would refuse another socket now; L{None} if it would not."""
+    try:
+        socket.socket().close()
+    except OSError as error:
+        return error.errno
+    return None
+
+
 def nameOf(address: IAddress) -> Any:
     """The reverse of L{addressOf}."""
     if isinstance(address, IPv4Address):

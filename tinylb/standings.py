@@ -51,6 +51,7 @@ class Standings:
         self._picks = 0
         # The preferred backends, each by id and target, and why they are; both since the same moment.
         self._preferred: Sequence[tuple[str, str]] = ()
+        self._rank = (0, 0)
         self._why = ""
         self._since = ""
         # By id, the picks of preferred backends since then; and how many picks there were before.
@@ -71,6 +72,7 @@ class Standings:
     def ranked(
         self,
         preferred: Sequence[tuple[str, str]],
+        rank: tuple[int, int],
         why: str,
         behind: Iterable[tuple[str, str, str, str]],
         now: str,
@@ -79,12 +81,14 @@ class Standings:
         The backends were ranked anew.
 
         @param preferred: id and target of each backend that picks go to from now on.
+        @param rank: theirs: that of what is known of them, and their tier.
         @param why: they are preferred.
         @param behind: id, target, reason and the time since when that holds, of each backend that is passed over.
         @param now: when that came about; ISO 8601, UTC.
         """
-        if (preferred, why) != (self._preferred, self._why):
-            self._preferred, self._why, self._since = preferred, why, now
+        self._why = why
+        if (preferred, rank) != (self._preferred, self._rank):
+            self._preferred, self._rank, self._since = preferred, rank, now
             self._before = self._picks
             self._picksOf.clear()
         former = self._passedOver

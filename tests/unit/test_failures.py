@@ -20,6 +20,7 @@ from twisted.internet.error import (
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.unit.descriptors import noDescriptors
 from tinylb import DialFailure
 from tinylb.failures import explain
 
@@ -55,6 +56,13 @@ class ExplainTests(SynchronousTestCase):
         for number in (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN):
             self.assertKind(DialFailure.UNREACHABLE, asConnecting(number))
         self.assertKind(DialFailure.UNREACHABLE, NoRouteError())
+
+    def test_nameWithoutDescriptors(self) -> None:
+        """A lookup that fails while there are no descriptors says nothing of the backend."""
+        self.assertKind(DialFailure.NAME, DNSLookupError())
+        with noDescriptors():
+            why = self.assertKind(DialFailure.LOCAL, DNSLookupError())
+        self.assertEqual(why, "too many open files")
 
     def test_turnedAway(self) -> None:
         """Nor is there one where Twisted's reactor has seen the connection end before it was there."""

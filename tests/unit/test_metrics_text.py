@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import re
 import tracemalloc
+import weakref
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -184,6 +186,18 @@ class PartsTests(MetricsTestCase):
         values = parsed((text + b"".join(scraping)).decode())
         labels = frozenset({("backend", "a"), ("direction", "in")})
         self.assertEqual(values["tinylb_backend_relayed_bytes_total", labels], 2 * PAIRS_A_TURN)
+
+    def test_unreadSum(self) -> None:
+        """One that is left unread keeps no connections alive: a sum is finished before the next text comes."""
+        self.publish("ab")
+        record = self.addPairs("a", 2 * PAIRS_A_TURN)
+        pairs = [weakref.ref(pair) for pair in record.pairs]
+        scraping = self.metrics.expose()
+        while b"tinylb_backend_relayed_bytes_total" not in next(scraping):
+            pass
+        record.pairs.clear()
+        gc.collect()
+        self.assertEqual([ref() for ref in pairs if ref() is not None], [])
 
     def test_unread(self) -> None:
         """Scrapes that are not read to their end hold next to nothing, however many backends they have to tell of."""

@@ -115,6 +115,12 @@ class PickedTests(ExplainCase):
         self.assertEqual({each["why"] for each in told}, {"ready, tier 0, one of 2; 0 of 0 picks since"})
         for each in told:
             self.assertGreater(datetime.fromisoformat(str(each["time"])), NOON + timedelta(seconds=before))
+        kit.connect()
+        kit.balancer.judge("a", Finding(Verdict.READY, "it accepts connections again"), by="dials")
+        kit.connect()
+        again = [each for each in kit.balancer.explain() if each["what"] == "picked"]
+        self.assertEqual({each["time"] for each in again}, {each["time"] for each in told})
+        self.assertEqual({each["why"] for each in again}, {"ready, tier 0, one of 2; 1 of 2 picks since"})
 
     def test_nobody(self) -> None:
         """In an empty set nobody is."""

@@ -76,7 +76,7 @@ class HealthChecks(Service):
     ) -> None:
         if not hasattr(check, "check"):
             raise TypeError(f"the check is {check!r}; expected: an IHealthCheck, such as TCPCheck()")
-        checkAtLeast(0, interval=interval, timeout=timeout)
+        checkAtLeast(0.01, interval=interval, timeout=timeout)
         checkAtLeast(1, rise=rise, fall=fall)
         self._balancer = balancer
         self._name = name

@@ -46,8 +46,12 @@ class Page:
             part.append(lines)
             work += cost
             if work >= FILLED_A_PART:
-                yield "".join(part).encode()
-                part, work = [], 0
+                work = 0
+                if lines:
+                    yield "".join(part).encode()
+                    part = []
+                else:
+                    yield b""  # in the middle of a sum, which is not left to a client that does not read
         yield "".join(part).encode()
 
     def _states(self) -> Generator[bytes, None, Counter[Verdict]]:

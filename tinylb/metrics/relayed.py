@@ -29,3 +29,4 @@ class Relayed:
                 self.bytesIn += pair.bytesIn
                 self.bytesOut += pair.bytesOut
             yield len(pairs)
+        self._pairs = ()
