@@ -20,7 +20,8 @@ from tests.integration.sockets import QUIET, ZEROS, Peer
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="measures a process by what Linux tells of it")
 
-READERS = 200
+READERS = 60
+"""More than there are pipes. Many more would use up the memory that the system has for TCP, of other tests as well."""
 
 EACH = 256
 """Kilobytes of memory and in pipes; what the kernel's own buffers of a socket hold is the system's to say."""

@@ -9,6 +9,12 @@ from typing import Protocol
 
 from twisted.logger import Logger
 
+MOST = 1 << 20
+"""Bytes that are spliced at a time, if the receiving socket takes so many."""
+
+LEAST = 1 << 16
+"""The same, if it may take none."""
+
 # Bytes. The kernel counts whole pages, each of which may be only partly filled: so the capacity is generous.
 _CAPACITY = 1 << 20
 _SET_SIZE = getattr(fcntl, "F_SETPIPE_SZ", 1031)
@@ -61,11 +67,16 @@ class Pipe:
 
 
 class Pipes:
-    """All pipes of a reactor's relays."""
+    """
+    All pipes of a reactor's relays.
+
+    @ivar portion: the most bytes to splice at a time at present, from L{LEAST} to L{MOST}.
+    """
 
     _log = Logger()
 
     def __init__(self) -> None:
+        self.portion = MOST
         self._free: list[Pipe] = []
         self._leased = 0
         self._stalled: dict[Holder, None] = {}
@@ -102,6 +113,19 @@ class Pipes:
         if not self._isAbandoned:
             self._isAbandoned = True
             self._log.info("splice(2) does not work here ({why}): all data is copied", why=error.strerror)
+
+    def left(self, count: int) -> None:
+        """
+        A socket did not take so many of the bytes that were put into a pipe for it. If they are many, no socket can be
+        relied on for now, so that what is left in all pipes stays bounded.
+        """
+        if count > LEAST:
+            self.portion = LEAST
+
+    def poured(self) -> None:
+        """A socket took all: a little more may be tried the next time."""
+        if self.portion < MOST:
+            self.portion += LEAST
 
     def stalls(self, holder: Holder) -> None:
         """The bytes in a holder's pipe are not taken: L{lease} may ask for the pipe."""

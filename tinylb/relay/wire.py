@@ -14,15 +14,12 @@ from typing import Protocol
 from tinylb.ends import EndState
 from tinylb.poller import EVERYTHING, FAILED, FINISHED, READABLE, URGENT, WRITABLE
 from tinylb.relay.interface import Side
-from tinylb.relay.pipes import Pipe, isRefusal
+from tinylb.relay.pipes import LEAST, Pipe, isRefusal
 from tinylb.relay.workshop import Workshop
 from tinylb.transports import Taken
 
 # Bytes that are read at a time. A read that fills the buffer is taken for bulk.
 BUFFER = 1 << 16
-# Bytes that are spliced at a time: the most, if the other socket takes that, and the least, if it may take nothing.
-MOST = 1 << 20
-LEAST = 1 << 16
 # Bytes that are moved for one socket before others have their turn.
 SHARE = 1 << 20
 
@@ -241,7 +238,10 @@ class Wire:
             moved += count
             relay.active = relay.seconds()
             if not self._pour(pipe):
+                if self.held is pipe:
+                    relay.shop.pipes.left(pipe.count)
                 return
+            relay.shop.pipes.poured()
         else:
             relay.shop.poller.change(self.fd, EVERYTHING)
         relay.shop.pipes.giveBack(pipe)
@@ -250,7 +250,8 @@ class Wire:
     def _room(self) -> int:
         """
         How many bytes to splice at a time: what the other socket will take, or L{LEAST}. What it does not take stays in
-        the pipe, and pins memory there for as long as its reader is slow.
+        the pipe, and pins memory there for as long as its reader is slow. Where the kernel is short of memory for TCP,
+        sockets take less than they say; see L{Pipes.left}.
         """
         try:
             info = self.other.socket.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMINFO.size)
@@ -258,7 +259,7 @@ class Wire:
             return LEAST  # Linux before 4.12
         transit, room, queued = _MEMINFO.unpack(info)
         free: int = room - max(transit, queued)
-        return max(LEAST, min(MOST, free))
+        return max(LEAST, min(self.relay.shop.pipes.portion, free))
 
     def _send(self, data: memoryview, flags: int = 0) -> bool:
         """Send to the other socket, and hold what it does not take. Returns whether it took everything."""
