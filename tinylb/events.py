@@ -252,7 +252,7 @@ class PairClosed:
         listener: str | None = None,
     ) -> None:
         # There is one for each connection. The __init__ of a frozen dataclass, which sets each field with
-        # object.__setattr__, takes three times as long.
+        # object.__setattr__, takes twice as long.
         fields = self.__dict__
         fields["client"] = client
         fields["backend"] = backend
