@@ -133,7 +133,7 @@ class SilentTests(IntroducedCase):
         kit.clock.pump([0.125] * 2)
         event = self.unserved(kit)
         self.assertEqual((event.reason, event.attempts), (CloseReason.DIAL_TIMEOUT, 1))
-        self.assertAlmostEqual(event.seconds, 3.0, delta=0.2)
+        self.assertAlmostEqual(event.seconds, 3.0)
 
     def test_noEvidence(self) -> None:
         """A backend that has little time left, as the header came late, does not rest for that."""
